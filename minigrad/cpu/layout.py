@@ -1,0 +1,20 @@
+"""How the compiled kernels lay images out in memory: channels last.
+
+A tensor's shape is always (N, C, H, W). In memory the compiled kernels keep all channels of one
+pixel side by side, (N, H, W, C): then the part of a row that a window sees is one contiguous run,
+a 1×1 convolution is one matrix product without any copy, and every loop over channels fills whole
+vector registers. An array that comes in another order is copied once; what a kernel returns is
+already in this order, so within a network nothing is copied.
+"""
+
+import numpy as np
+
+
+def channels_last(x):
+    """View (N, C, H, W) as a contiguous (N, H, W, C), copying only if memory is not in order."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def channels_first(x):
+    """View (N, H, W, C) as (N, C, H, W) again."""
+    return x.transpose(0, 3, 1, 2)

@@ -1,0 +1,47 @@
+"""Data: datasets, transforms and the loader that turns them into batches.
+
+The way of an image is `Dataset` → transform → `collate` → batch, and `DataLoader` walks it::
+
+    train = DataLoader(
+        FashionMNIST(train=True),
+        batch_size=64,
+        shuffle=True,
+        transform=Compose([RandomCrop(28, padding=2), ToFloat(), Normalize(0.286, 0.353)]),
+    )
+    for images, labels in train:  # (64, 1, 28, 28) and (64,)
+        ...
+"""
+
+from minigrad.data.datasets import ArrayDataset, Dataset, FashionMNIST
+from minigrad.data.idx import read_idx, write_idx
+from minigrad.data.loader import DataLoader, collate
+from minigrad.data.transforms import (
+    Compose,
+    Normalize,
+    Pad,
+    RandomCrop,
+    RandomHorizontalFlip,
+    Resize,
+    ToFloat,
+    Transform,
+    to_float,
+)
+
+__all__ = [
+    "ArrayDataset",
+    "Compose",
+    "DataLoader",
+    "Dataset",
+    "FashionMNIST",
+    "Normalize",
+    "Pad",
+    "RandomCrop",
+    "RandomHorizontalFlip",
+    "Resize",
+    "ToFloat",
+    "Transform",
+    "collate",
+    "read_idx",
+    "to_float",
+    "write_idx",
+]

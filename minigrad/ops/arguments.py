@@ -1,0 +1,91 @@
+"""Checks at the door of operations: each says which argument, what came and what was needed."""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.autograd import Variable
+from minigrad.ops.window import Padding, Pair, fitting_windows
+
+
+def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
+    """Insist on a floating Tensor, of one of `ndims` axes if any are given."""
+    if not isinstance(value, Variable):
+        raise TypeError(
+            f"{name}: {argument} must be a Tensor, got {type(value).__name__} "
+            "(minigrad.tensor makes one)"
+        )
+    if value.data.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name}: {argument} must be float32 or float64, got {value.data.dtype}")
+    if ndims and value.data.ndim not in ndims:
+        axes = " or ".join(str(n) for n in ndims)
+        layout = " (N, C, H, W)" if ndims == (4,) else ""
+        raise ValueError(
+            f"{name}: {argument} must have {axes} axes{layout}, got shape {value.data.shape}"
+        )
+
+
+def check_same_dtype(name: str, **tensors: Any) -> None:
+    """Insist that all tensors given have the dtype of the first."""
+    (first, x), *others = [(a, t) for a, t in tensors.items() if t is not None]
+    for argument, t in others:
+        if t.data.dtype != x.data.dtype:
+            raise TypeError(
+                f"{name}: {argument} has dtype {t.data.dtype} but {first} has {x.data.dtype}"
+            )
+
+
+def pair(name: str, argument: str, value: Any, least: int) -> Pair:
+    """Read an integer, or a pair of integers for height and width, each at least `least`."""
+    both = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    right = len(both) == 2 and all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= least for n in both
+    )
+    if not right:
+        raise ValueError(
+            f"{name}: {argument} must be an integer of at least {least} or a pair of them, "
+            f"got {value!r}"
+        )
+    return int(both[0]), int(both[1])
+
+
+def window_padding(
+    name: str, padding: Any, kernel_size: Pair, stride: Pair, dilation: Pair
+) -> Padding:
+    """Read a convolution's padding: an integer, a pair, ``"valid"`` (none) or ``"same"``.
+
+    ``"same"`` keeps the size; where the kernel needs an odd number, the end gets the extra one.
+    """
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if padding == "same":
+        if stride != (1, 1):
+            raise ValueError(f'{name}: padding "same" needs stride 1, got stride {stride}')
+        totals = [d * (k - 1) for k, d in zip(kernel_size, dilation, strict=True)]
+        (h, w) = ((total // 2, total - total // 2) for total in totals)
+        return h, w
+    if isinstance(padding, str):
+        raise ValueError(f'{name}: padding must be "same", "valid" or numbers, got {padding!r}')
+    h, w = pair(name, "padding", padding, 0)
+    return (h, h), (w, w)
+
+
+def output_size(
+    name: str,
+    shape: tuple[int, ...],
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    ceil_mode: bool = False,
+) -> Pair:
+    """Give the (height, width) of the output, or say that the window does not fit the image."""
+    size = fitting_windows(shape, kernel_size, stride, padding, dilation, ceil_mode)
+    if min(size) < 1:
+        spread = tuple(d * (k - 1) + 1 for k, d in zip(kernel_size, dilation, strict=True))
+        padded = tuple(n + sum(p) for n, p in zip(shape[-2:], padding, strict=True))
+        raise ValueError(
+            f"{name}: the window covers {spread[0]}×{spread[1]} but the padded input is only "
+            f"{padded[0]}×{padded[1]} (x has shape {shape})"
+        )
+    return size

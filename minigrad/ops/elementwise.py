@@ -1,0 +1,271 @@
+"""Operations on one number at a time, with broadcasting: arithmetic, exp, tanh, where, …
+
+Shapes broadcast as in NumPy. What broadcasting repeats going forward, its transpose sums going
+back: that is `unbroadcast`, and with it every rule below is the one from the table of derivatives.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad.autograd import Array, Variable, record
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+Operand = Any  # a Tensor, an array, or a Python number
+
+
+def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Sum `gradient` over the axes along which an array of `shape` was repeated."""
+    if gradient.shape == shape:
+        return gradient
+    added = gradient.ndim - len(shape)
+    stretched = [added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] > 1]
+    return gradient.sum(axis=(*range(added), *stretched), keepdims=True).reshape(shape)
+
+
+def operands(name: str, *values: Operand) -> list["Tensor"]:
+    """Make tensors of all `values`, of dtypes that combine without surprise.
+
+    A Python number takes the dtype of the tensors it meets; an integer tensor that meets a
+    floating one takes the floating dtype, so that float32 stays float32.
+    """
+    some = next((value for value in values if isinstance(value, Variable)), None)
+    if some is None:
+        kinds = ", ".join(type(value).__name__ for value in values)
+        raise TypeError(f"{name}: at least one operand must be a Tensor, got {kinds}")
+    dtype = _common_dtype(
+        [value.data if isinstance(value, Variable) else value for value in values]
+    )
+    return [
+        some.new(np.asarray(value, dtype))
+        if not isinstance(value, Variable)
+        else value
+        if value.data.dtype == dtype
+        else cast(value, dtype)
+        for value in values
+    ]
+
+
+def _common_dtype(values: list[Any]) -> np.dtype:
+    arrays = [np.dtype(value.dtype) for value in values if hasattr(value, "dtype")]
+    floats = [dtype for dtype in arrays if dtype.kind == "f"]
+    if floats:
+        return np.result_type(*floats)
+    if any(isinstance(value, float) for value in values):
+        return np.dtype(np.float32)
+    return np.result_type(*(value.dtype if hasattr(value, "dtype") else value for value in values))
+
+
+def cast(x: "Tensor", dtype: np.dtype) -> "Tensor":
+    """Give `x` another dtype; the gradient comes back in its own."""
+    return record("cast", x.data.astype(dtype), (x, lambda gradient: gradient.astype(x.dtype)))
+
+
+def floating(x: "Tensor") -> "Tensor":
+    """Give an integer or boolean tensor the default floating dtype, float32."""
+    return x if x.data.dtype.kind == "f" else x.new(x.data.astype(np.float32))
+
+
+# -- two operands ------------------------------------------------------------------------------
+
+
+def add(a: Operand, b: Operand) -> "Tensor":
+    """Return a + b."""
+    a, b = operands("add", a, b)
+    shape_a, shape_b = a.data.shape, b.data.shape
+    return record(
+        "add",
+        a.data + b.data,
+        (a, lambda gradient: unbroadcast(gradient, shape_a)),
+        (b, lambda gradient: unbroadcast(gradient, shape_b)),
+    )
+
+
+def subtract(a: Operand, b: Operand) -> "Tensor":
+    """Return a − b."""
+    a, b = operands("subtract", a, b)
+    shape_a, shape_b = a.data.shape, b.data.shape
+    return record(
+        "subtract",
+        a.data - b.data,
+        (a, lambda gradient: unbroadcast(gradient, shape_a)),
+        (b, lambda gradient: unbroadcast(-gradient, shape_b)),
+    )
+
+
+def multiply(a: Operand, b: Operand) -> "Tensor":
+    """Return a · b. Each operand's gradient is scaled by the other."""
+    a, b = operands("multiply", a, b)
+    x, y = a.data, b.data
+    shape_x, shape_y = x.shape, y.shape
+    return record(
+        "multiply",
+        x * y,
+        (a, lambda gradient: unbroadcast(gradient * y, shape_x)),
+        (b, lambda gradient: unbroadcast(gradient * x, shape_y)),
+    )
+
+
+def divide(a: Operand, b: Operand) -> "Tensor":
+    """Return a / b. d(a/b)/da = 1/b and d(a/b)/db = −(a/b)/b."""
+    a, b = (floating(t) for t in operands("divide", a, b))
+    shape, y, shape_y = a.data.shape, b.data, b.data.shape
+    quotient = a.data / y
+    return record(
+        "divide",
+        quotient,
+        (a, lambda gradient: unbroadcast(gradient / y, shape)),
+        (b, lambda gradient: unbroadcast(-gradient * quotient / y, shape_y)),
+    )
+
+
+def power(a: Operand, b: Operand) -> "Tensor":
+    """Return a to the power b. d(aᵇ)/da = b·aᵇ⁻¹ and d(aᵇ)/db = aᵇ·ln a (0 where a is 0).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([3.0], requires_grad=True)
+    >>> (x**2).sum().backward()
+    >>> x.grad
+    tensor([6.], dtype=float32)
+    """
+    a, b = (floating(t) for t in operands("power", a, b))
+    x, y = a.data, b.data
+    result = x**y
+
+    def to_base(gradient: Array) -> Array:
+        slope = y * x ** np.where(y == 0, 1, y - 1)  # y = 0 is a constant, at x = 0 too
+        return unbroadcast(gradient * slope, x.shape)
+
+    def to_exponent(gradient: Array) -> Array:
+        log = np.log(np.where(x == 0, 1, x))
+        return unbroadcast(gradient * result * log, y.shape)
+
+    return record("power", result, (a, to_base), (b, to_exponent))
+
+
+def maximum(a: Operand, b: Operand) -> "Tensor":
+    """Return the larger of a and b. Where they are equal each gets half of the gradient."""
+    return _extreme("maximum", np.maximum, np.greater, a, b)
+
+
+def minimum(a: Operand, b: Operand) -> "Tensor":
+    """Return the smaller of a and b. Where they are equal each gets half of the gradient."""
+    return _extreme("minimum", np.minimum, np.less, a, b)
+
+
+def _extreme(name: str, choose: Any, wins: Any, a: Operand, b: Operand) -> "Tensor":
+    a, b = operands(name, a, b)
+    x, y = a.data, b.data
+
+    def share(mine: Array, other: Array) -> Array:
+        return wins(mine, other) + (mine == other) * mine.dtype.type(0.5)
+
+    return record(
+        name,
+        choose(x, y),
+        (a, lambda gradient: unbroadcast(gradient * share(x, y), x.shape)),
+        (b, lambda gradient: unbroadcast(gradient * share(y, x), y.shape)),
+    )
+
+
+def where(condition: Operand, a: Operand, b: Operand) -> "Tensor":
+    """Return a where `condition` is true and b elsewhere.
+
+    Parameters
+    ----------
+    condition : Tensor or array of bool
+    a, b : Tensor, array or number
+        All three broadcast together.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([-1.0, 2.0])
+    >>> minigrad.where(x > 0, x, 0.1 * x)
+    tensor([-0.1,  2. ], dtype=float32, op=where)
+    """
+    mask = condition.data if isinstance(condition, Variable) else np.asarray(condition)
+    if mask.dtype != np.bool_:
+        raise TypeError(f"where: condition must hold booleans, got dtype {mask.dtype}")
+    a, b = operands("where", a, b)
+    shape_a, shape_b = a.data.shape, b.data.shape
+    return record(
+        "where",
+        np.where(mask, a.data, b.data),
+        (a, lambda gradient: unbroadcast(np.where(mask, gradient, 0), shape_a)),
+        (b, lambda gradient: unbroadcast(np.where(mask, 0, gradient), shape_b)),
+    )
+
+
+# -- one operand -------------------------------------------------------------------------------
+
+
+def negative(x: "Tensor") -> "Tensor":
+    """Return −x."""
+    return record("negative", -x.data, (x, np.negative))
+
+
+def exp(x: "Tensor") -> "Tensor":
+    """Return eˣ, which is its own derivative."""
+    x = floating(x)
+    y = np.exp(x.data)
+    return record("exp", y, (x, lambda gradient: gradient * y))
+
+
+def log(x: "Tensor") -> "Tensor":
+    """Return ln x; its derivative is 1/x."""
+    x = floating(x)
+    data = x.data
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = np.log(data)
+    return record("log", y, (x, lambda gradient: gradient / data))
+
+
+def sqrt(x: "Tensor") -> "Tensor":
+    """Return √x; its derivative is 1/(2√x)."""
+    x = floating(x)
+    with np.errstate(invalid="ignore"):
+        y = np.sqrt(x.data)
+    return record("sqrt", y, (x, lambda gradient: gradient / (2 * y)))
+
+
+def tanh(x: "Tensor") -> "Tensor":
+    """Return tanh x; its derivative is 1 − tanh²x."""
+    x = floating(x)
+    y = np.tanh(x.data)
+    return record("tanh", y, (x, lambda gradient: gradient * (1 - y * y)))
+
+
+def sigmoid(x: "Tensor") -> "Tensor":
+    """Return σ(x) = 1/(1 + e⁻ˣ); its derivative is σ(1 − σ).
+
+    Computed as (1 + tanh(x/2))/2, which no x overflows.
+    """
+    x = floating(x)
+    y = (1 + np.tanh(x.data / 2)) / 2
+    return record("sigmoid", y, (x, lambda gradient: gradient * y * (1 - y)))
+
+
+def absolute(x: "Tensor") -> "Tensor":
+    """Return |x|; its derivative is the sign of x, and 0 at 0."""
+    sign = np.sign(x.data)
+    return record("abs", np.abs(x.data), (x, lambda gradient: gradient * sign))
+
+
+def clip(x: "Tensor", min: float | None = None, max: float | None = None) -> "Tensor":
+    """Return x with what lies below `min` or above `max` moved onto that bound.
+
+    The gradient passes where x lies between the bounds, on them too, and stops outside.
+    """
+    if min is None and max is None:
+        raise ValueError("clip: give min, max or both")
+    inside = np.ones(x.data.shape, bool)
+    if min is not None:
+        inside &= x.data >= min
+    if max is not None:
+        inside &= x.data <= max
+    return record("clip", np.clip(x.data, min, max), (x, lambda gradient: gradient * inside))

@@ -1,0 +1,106 @@
+"""Operations that fold axes away: sum, mean, max, min, var.
+
+`axis` is an int, a tuple of ints or None for all axes, `keepdims` keeps the folded axes with
+length one: as in NumPy. Going back, the gradient is stretched again over the folded axes.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minigrad.autograd import Array, record
+from minigrad.ops.elementwise import floating
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+Axis = int | tuple[int, ...] | None
+
+
+def _folded(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Name the folded axes as non-negative numbers."""
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise IndexError(f"{name}: axis {a} does not exist in a tensor of {ndim} axes")
+    folded = tuple(a % ndim for a in axes)
+    if len(set(folded)) < len(folded):
+        raise ValueError(f"{name}: axis {axis} names an axis twice")
+    return folded
+
+
+def _unfold(gradient: Array, axes: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """Repeat `gradient` along the folded `axes`: the transpose of summing over them."""
+    kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
+    return np.broadcast_to(gradient.reshape(kept), shape)
+
+
+def sum(x: "Tensor", axis: Axis = None, keepdims: bool = False) -> "Tensor":
+    """Return the sum over `axis`."""
+    axes, shape = _folded("sum", axis, x.data.ndim), x.data.shape
+    result = x.data.sum(axis=axes, keepdims=keepdims)
+    return record("sum", result, (x, lambda gradient: _unfold(gradient, axes, shape)))
+
+
+def mean(x: "Tensor", axis: Axis = None, keepdims: bool = False) -> "Tensor":
+    """Return the mean over `axis`: the sum divided by how many were summed."""
+    x = floating(x)
+    axes, shape = _folded("mean", axis, x.data.ndim), x.data.shape
+    count = np.prod([shape[a] for a in axes], dtype=int)
+    result = x.data.mean(axis=axes, keepdims=keepdims)
+    return record("mean", result, (x, lambda gradient: _unfold(gradient / count, axes, shape)))
+
+
+def var(x: "Tensor", axis: Axis = None, keepdims: bool = False, correction: int = 0) -> "Tensor":
+    """Return the variance over `axis`.
+
+    Parameters
+    ----------
+    correction : int
+        What is subtracted from the number of elements in the divisor: 0 as in NumPy, 1 for the
+        unbiased estimate (PyTorch's default).
+
+    Notes
+    -----
+    With m the mean over n elements and v = Σ(x − m)²/(n − c): dv/dx = 2(x − m)/(n − c). That m
+    depends on x too does not matter, since Σ(x − m) is zero.
+    """
+    x = floating(x)
+    axes, shape = _folded("var", axis, x.data.ndim), x.data.shape
+    count = int(np.prod([shape[a] for a in axes], dtype=int)) - correction
+    if count <= 0:
+        raise ValueError(
+            f"var: needs more than correction = {correction} elements along axis {axis}, "
+            f"got {count + correction} (shape {shape})"
+        )
+    deviation = x.data - x.data.mean(axis=axes, keepdims=True)
+    result = (deviation * deviation).sum(axis=axes, keepdims=keepdims) / count
+
+    def vjp(gradient: Array) -> Array:
+        return _unfold(gradient * (2 / count), axes, shape).astype(gradient.dtype) * deviation
+
+    return record("var", result, (x, vjp))
+
+
+def max(x: "Tensor", axis: Axis = None, keepdims: bool = False) -> "Tensor":
+    """Return the largest element over `axis`. Equal largest elements share the gradient evenly."""
+    return _extreme("max", np.max, x, axis, keepdims)
+
+
+def min(x: "Tensor", axis: Axis = None, keepdims: bool = False) -> "Tensor":
+    """Return the smallest element over `axis`. Equal smallest ones share the gradient evenly."""
+    return _extreme("min", np.min, x, axis, keepdims)
+
+
+def _extreme(name: str, choose, x: "Tensor", axis: Axis, keepdims: bool) -> "Tensor":  # type: ignore[no-untyped-def]
+    data, axes = x.data, _folded(name, axis, x.data.ndim)
+    if any(data.shape[a] == 0 for a in axes):
+        raise ValueError(f"{name}: nothing to choose from along axis {axis} of shape {data.shape}")
+    chosen = choose(data, axis=axes, keepdims=True)
+
+    def vjp(gradient: Array) -> Array:
+        winners = data == chosen
+        share = winners / winners.sum(axis=axes, keepdims=True, dtype=data.dtype)
+        return _unfold(gradient, axes, data.shape) * share.astype(data.dtype)
+
+    return record(name, chosen if keepdims else chosen.squeeze(axes), (x, vjp))

@@ -1,0 +1,243 @@
+import hypothesis.extra.numpy as arrays
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minigrad.data import (
+    Compose,
+    Normalize,
+    Pad,
+    RandomCrop,
+    RandomHorizontalFlip,
+    Resize,
+    ToFloat,
+    to_float,
+)
+
+shapes = arrays.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9)
+byte_images = arrays.arrays(np.uint8, shapes)
+float_images = arrays.arrays(np.float32, shapes, elements=st.floats(0, 1, width=32))
+images = byte_images | float_images
+seeds = st.integers(0, 2**32)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+EVERY_KIND = [
+    ToFloat(),
+    Normalize(0.5, 0.25),
+    Resize(5),
+    Resize((4, 7)),
+    Pad(2),
+    RandomCrop(1),
+    RandomCrop((2, 1), padding=2),
+    RandomHorizontalFlip(),
+    Compose([RandomHorizontalFlip(), RandomCrop(1, padding=1), ToFloat()]),
+]
+
+
+@settings(deadline=None)
+@given(image=float_images, seed=seeds)
+@pytest.mark.parametrize("transform", EVERY_KIND, ids=repr)
+def test_the_image_is_left_alone_and_the_same_rng_gives_the_same_image(transform, image, seed):
+    before = image.copy()
+    image.flags.writeable = False
+    once, again = transform(image, rng(seed)), transform(image, rng(seed))
+    assert once.dtype == np.float32
+    np.testing.assert_array_equal(once, again)
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize(
+    "transform", [ToFloat(), Normalize(0.5, 0.25), Resize(5), Pad(2)], ids=repr
+)
+def test_transforms_without_chance_do_not_touch_the_rng(transform):
+    transform(np.ones((1, 4, 4), np.float32), rng=None)
+
+
+@settings(deadline=None)
+@given(image=byte_images)
+def test_to_float_divides_bytes_by_255(image):
+    result = ToFloat()(image, rng())
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, image / np.float32(255))
+    np.testing.assert_array_equal(np.rint(result * 255), image)
+
+
+@settings(deadline=None)
+@given(image=float_images)
+def test_to_float_keeps_the_values_of_floating_point(image):
+    np.testing.assert_array_equal(to_float(image.astype(np.float64)), image)
+    assert to_float(image) is image
+
+
+@settings(deadline=None)
+@given(image=float_images, data=st.data())
+def test_normalize_is_x_minus_mean_over_std_in_each_channel(image, data):
+    channels = len(image)
+    means = data.draw(st.lists(st.floats(-1, 1), min_size=channels, max_size=channels))
+    stds = data.draw(st.lists(st.floats(0.1, 2), min_size=channels, max_size=channels))
+    result = Normalize(means, stds)(image, rng())
+    assert result.dtype == np.float32
+    for c in range(channels):
+        np.testing.assert_allclose(result[c], (image[c] - means[c]) / stds[c], atol=2e-5)
+    one_for_all = Normalize(means[0], stds[0])(image, rng())
+    np.testing.assert_allclose(one_for_all, (image - means[0]) / stds[0], atol=2e-5)
+
+
+def triangle_weights(old, new):
+    """(new, old): each new pixel is the mean of the old ones under a triangle around its centre."""
+    step = old / new
+    centres = (np.arange(new) + 0.5) * step
+    distances = np.abs(centres[:, None] - (np.arange(old) + 0.5)) / max(step, 1)
+    weights = np.maximum(1 - distances, 0)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@settings(deadline=None)
+@given(image=images, height=st.integers(1, 20), width=st.integers(1, 20))
+def test_resize_weighs_pixels_by_a_triangle(image, height, width):
+    result = Resize((height, width))(image, rng())
+    rows = triangle_weights(image.shape[1], height)
+    columns = triangle_weights(image.shape[2], width)
+    expected = rows @ image.astype(np.float64) @ columns.T
+    assert result.shape == expected.shape
+    assert result.dtype == image.dtype
+    # Bytes are rounded twice, once along each axis.
+    np.testing.assert_allclose(result, expected, atol=1.01 if image.dtype == np.uint8 else 1e-6)
+
+
+@settings(deadline=None)
+@given(image=images, size=st.integers(1, 20))
+def test_resize_to_one_number_sets_the_shorter_side_and_keeps_the_proportions(image, size):
+    height, width = Resize(size)(image, rng()).shape[1:]
+    assert min(height, width) == size
+    shorter, longer = sorted(image.shape[1:])
+    assert max(height, width) == int(size * longer / shorter + 1e-9)
+    assert (height < width) <= (image.shape[1] < image.shape[2])
+
+
+@settings(deadline=None)
+@given(image=images, padding=st.integers(0, 4))
+def test_pad_is_numpys_pad_of_height_and_width(image, padding):
+    result = Pad(padding)(image, rng())
+    around = ((0, 0), (padding, padding), (padding, padding))
+    np.testing.assert_array_equal(result, np.pad(image, around))
+    assert result.dtype == image.dtype
+
+
+def windows(padded, height, width):
+    """Every window of the padded image."""
+    view = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    return view.transpose(1, 2, 0, 3, 4).reshape(-1, len(padded), height, width)
+
+
+@settings(deadline=None)
+@given(image=images, padding=st.integers(0, 3), seed=seeds, data=st.data())
+def test_random_crop_is_one_of_the_windows(image, padding, seed, data):
+    padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
+    height = data.draw(st.integers(1, padded.shape[1]))
+    width = data.draw(st.integers(1, padded.shape[2]))
+    result = RandomCrop((height, width), padding)(image, rng(seed))
+    assert result.dtype == image.dtype
+    assert any(np.array_equal(result, window) for window in windows(padded, height, width))
+
+
+def test_random_crop_takes_every_window_about_equally_often():
+    image = np.arange(1, 13, dtype=np.uint8).reshape(1, 3, 4)
+    padded = np.pad(image, ((0, 0), (1, 1), (1, 1)))
+    crop, generator = RandomCrop((3, 4), padding=1), rng()
+    found = [crop(image, generator).tobytes() for _ in range(900)]
+    counts = [found.count(window.tobytes()) for window in windows(padded, 3, 4)]
+    assert len(counts) == 9
+    assert sum(counts) == 900
+    assert 60 < min(counts) <= max(counts) < 140  # four standard deviations around 100
+
+
+@settings(deadline=None)
+@given(image=images, seed=seeds)
+def test_random_flip_mirrors_left_and_right_or_does_nothing(image, seed):
+    np.testing.assert_array_equal(RandomHorizontalFlip(p=1)(image, rng(seed)), np.flip(image, 2))
+    np.testing.assert_array_equal(RandomHorizontalFlip(p=0)(image, rng(seed)), image)
+
+
+def test_random_flip_happens_with_probability_p():
+    image = np.array([[[0, 1]]], np.uint8)
+    generator = rng()
+    flips = sum(RandomHorizontalFlip(p=0.2)(image, generator)[0, 0, 0] for _ in range(1000))
+    assert 150 < flips < 250  # four standard deviations around 200
+
+
+@settings(deadline=None)
+@given(image=float_images, seed=seeds)
+def test_compose_goes_from_first_to_last_with_one_rng(image, seed):
+    flip, shift = RandomHorizontalFlip(), RandomCrop(image.shape[1:], padding=1)
+    generator = rng(seed)
+    expected = shift(flip(image, generator), generator)
+    np.testing.assert_array_equal(Compose([flip, shift])(image, rng(seed)), expected)
+    assert Compose([])(image, rng(seed)) is image
+
+
+def test_a_transform_prints_as_it_was_made():
+    text = (
+        "Compose(transforms=[RandomCrop(size=28, padding=2), RandomHorizontalFlip(p=0.5), "
+        "Pad(padding=1), Resize(size=(96, 96)), ToFloat(), Normalize(mean=0.286, std=0.353)])"
+    )
+    assert repr(eval(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: Normalize(0.5, 0), "Normalize: std must be greater than 0, but is 0"),
+        (lambda: Normalize((0.5, 0.5), (1, -1)), "std must be greater than 0"),
+        (lambda: Normalize(float("nan"), 1), "mean must be a finite number"),
+        (lambda: Normalize((), 1), "mean must be a finite number or a sequence"),
+        (lambda: Resize(0), "Resize: size must be a positive integer .* but is 0"),
+        (lambda: Resize((1, 2, 3)), "Resize: size must be"),
+        (lambda: Resize((5, 2.5)), "Resize: size must be"),
+        (lambda: RandomCrop(-1), "RandomCrop: size must be"),
+        (lambda: RandomCrop(28, padding=-1), "RandomCrop: padding must be an integer, 0 or more"),
+        (lambda: Pad(1.5), "Pad: padding must be an integer, 0 or more, but is 1.5"),
+        (lambda: RandomHorizontalFlip(1.5), "p must lie from 0 to 1, but is 1.5"),
+        (lambda: RandomHorizontalFlip(float("nan")), "p must lie from 0 to 1, but is nan"),
+    ],
+)
+def test_bad_parameters_are_refused_in_a_sentence(make, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("transform", "image", "complaint"),
+    [
+        (Normalize(0.5, 1), np.zeros((1, 2, 2), np.uint8), r"type uint8.*put ToFloat\(\) before"),
+        (
+            Normalize((0.5, 0.5), 1),
+            np.zeros((3, 2, 2), np.float32),
+            r"mean has 2 numbers but image has 3 channels \(shape \(3, 2, 2\)\)",
+        ),
+        (
+            RandomCrop(5, padding=1),
+            np.zeros((1, 9, 2), np.uint8),
+            r"size 5 does not fit into image of shape \(1, 9, 2\) with padding 1",
+        ),
+        (Resize(5), np.zeros((1, 2, 2), np.float64), "Resize: image has .* type float64"),
+        (Resize(5), np.zeros((1, 2, 0), np.uint8), r"Resize: image has shape \(1, 2, 0\)"),
+        (ToFloat(), np.zeros((1, 2, 2), np.int64), "to_float: array has type int64"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused_in_a_sentence(transform, image, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        transform(image, rng())
+
+
+@pytest.mark.parametrize(
+    "transform", [kind for kind in EVERY_KIND if not isinstance(kind, Compose)], ids=repr
+)
+def test_an_image_without_its_channel_axis_is_refused(transform):
+    with pytest.raises(ValueError, match=r"image must be \(C, H, W\), but has shape \(9, 9\)"):
+        transform(np.zeros((9, 9), np.float32), rng())

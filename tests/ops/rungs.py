@@ -1,0 +1,60 @@
+"""Comparing the rungs of one operation.
+
+On integer-valued inputs every sum is exact in float32 (below 2²⁴) whatever its order, so the rungs
+must agree bit for bit: no tolerance.
+"""
+
+import inspect
+
+import numpy as np
+
+RUNGS = ("naive", "vectorized", "cpu")
+
+
+def integers(rng, *shape, low=-4, high=5, dtype=np.float32):
+    """Draw integer-valued floats."""
+    return rng.integers(low, high, shape).astype(dtype)
+
+
+def scrambled(rng, array):
+    """Return equal numbers in a memory order that is not contiguous: axes permuted, steps of 2."""
+    order = rng.permutation(array.ndim)
+    wide = np.zeros([2 * array.shape[axis] for axis in order], array.dtype)
+    view = wide[tuple(slice(None, None, 2) for _ in order)].transpose(np.argsort(order))
+    view[...] = array
+    return view
+
+
+def public_functions(module):
+    """Name the kernels a rung defines."""
+    return {
+        name: function
+        for name, function in inspect.getmembers(module, callable)
+        if not name.startswith("_") and function.__module__ == module.__name__
+    }
+
+
+def assert_same_signatures(rungs):
+    """All rungs define the same functions with the same parameters."""
+    wanted = {n: inspect.signature(f) for n, f in public_functions(rungs["naive"]).items()}
+    assert wanted
+    for rung, module in rungs.items():
+        found = {n: inspect.signature(f) for n, f in public_functions(module).items()}
+        assert found == wanted, rung
+
+
+def assert_rungs_agree(rungs, name, *arguments):
+    """Call one kernel on every rung; results equal to the bit, inputs unchanged. Returns one."""
+    before = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+    results = {rung: getattr(module, name)(*arguments) for rung, module in rungs.items()}
+    for old, now in zip(before, arguments, strict=True):
+        if isinstance(old, np.ndarray):
+            np.testing.assert_array_equal(now, old, f"{name} changed its input")
+    naive = results["naive"]
+    for rung, result in results.items():
+        pairs = zip(result, naive, strict=True) if isinstance(naive, tuple) else [(result, naive)]
+        for got, want in pairs:
+            assert got.dtype == want.dtype, (rung, name)
+            assert got.shape == want.shape, (rung, name)
+            np.testing.assert_array_equal(got, want, f"{name}: {rung} differs from naive")
+    return naive
