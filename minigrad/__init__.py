@@ -3,17 +3,36 @@
 The public face: everything here is defined elsewhere and only named again.
 """
 
-from minigrad.autograd import AnomalyError, detect_anomaly, no_grad
+from minigrad import checkpoint, data, functional, nn, optim
+from minigrad.autograd import AnomalyError, detect_anomaly, is_recording, no_grad
+from minigrad.cpu import get_num_threads, on_compile, set_num_threads
 from minigrad.device import kernels
+from minigrad.ops.concat import concat
+from minigrad.ops.elementwise import maximum, minimum, where
+from minigrad.ops.shape import stack
 from minigrad.random import manual_seed
 from minigrad.tensor import Tensor, tensor
 
 __all__ = [
     "AnomalyError",
     "Tensor",
+    "checkpoint",
+    "concat",
+    "data",
     "detect_anomaly",
+    "functional",
+    "get_num_threads",
+    "is_recording",
     "kernels",
     "manual_seed",
+    "maximum",
+    "minimum",
+    "nn",
     "no_grad",
+    "on_compile",
+    "optim",
+    "set_num_threads",
+    "stack",
     "tensor",
+    "where",
 ]

@@ -18,3 +18,31 @@ def channels_last(x):
 def channels_first(x):
     """View (N, H, W, C) as (N, C, H, W) again."""
     return x.transpose(0, 3, 1, 2)
+
+
+def flat(x):
+    """View all numbers of `x` as one row, in the order of memory.
+
+    Possible if `x` is contiguous in some order of its axes; otherwise a contiguous copy is made.
+    """
+    x = x if is_dense(x) else np.ascontiguousarray(x)
+    return x.transpose(_memory_order(x)).reshape(-1)
+
+
+def is_dense(x):
+    """Tell whether `x` fills its memory without gaps, in some order of its axes."""
+    return x.transpose(_memory_order(x)).flags.c_contiguous
+
+
+def like(x, model):
+    """Lay `x` out in memory as `model` is, copying only if it is not."""
+    if x.strides == model.strides:
+        return x
+    ordered = np.empty_like(model, dtype=x.dtype)
+    ordered[...] = x
+    return ordered
+
+
+def _memory_order(x):
+    """List the axes from the one with the longest steps to the one with the shortest."""
+    return sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))

@@ -1,0 +1,238 @@
+"""The network: modules built from the rows of `googlenet.architecture`."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import minigrad
+from googlenet import architecture
+from googlenet.architecture import LRN, Conv, Inception, MaxPool
+from minigrad import Tensor, nn
+from minigrad import functional as F
+
+
+class Outputs(NamedTuple):
+    """What the network returns in training: logits (N, classes) of the main and both other heads.
+
+    The auxiliary ones are None if the network was built without those heads.
+    """
+
+    logits: Tensor
+    aux_4a: Tensor | None
+    aux_4d: Tensor | None
+
+
+class ConvReLU(nn.Conv2d):
+    """A convolution followed by ReLU; with batch normalisation between them if asked for."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> None:
+        batch_norm = options.pop("batch_norm", False)
+        super().__init__(in_channels, out_channels, kernel_size, **options)
+        if batch_norm:
+            self.bn = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) → (N, out_channels, oh, ow)."""
+        x = super().forward(x)
+        return F.relu(self.bn(x) if hasattr(self, "bn") else x)
+
+
+class InceptionModule(nn.Module):
+    """Four views of the same input, concatenated: 1×1, 3×3, 5×5 and pooled.
+
+    The 3×3 and 5×5 convolutions look at a 1×1 reduction of the input: that is what makes them
+    affordable (at 3a, 12.4 million multiply-adds through 16 channels instead of 120.4 direct).
+    """
+
+    def __init__(self, row: Inception, in_channels: int, **options: Any) -> None:
+        self.conv_1x1 = ConvReLU(in_channels, row.conv_1x1, 1, **options)
+        self.conv_3x3_reduce = ConvReLU(in_channels, row.conv_3x3_reduce, 1, **options)
+        self.conv_3x3 = ConvReLU(row.conv_3x3_reduce, row.conv_3x3, 3, padding=1, **options)
+        self.conv_5x5_reduce = ConvReLU(in_channels, row.conv_5x5_reduce, 1, **options)
+        self.conv_5x5 = ConvReLU(row.conv_5x5_reduce, row.conv_5x5, 5, padding=2, **options)
+        self.pool_proj = ConvReLU(in_channels, row.pool_proj, 1, **options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) → (N, out_channels, H, W)."""
+        branches = (
+            self.conv_1x1(x),
+            self.conv_3x3(self.conv_3x3_reduce(x)),
+            self.conv_5x5(self.conv_5x5_reduce(x)),
+            self.pool_proj(F.max_pool2d(x, kernel_size=3, stride=1, padding=1)),
+        )
+        return minigrad.concat(branches, axis=1)
+
+
+class AuxiliaryHead(nn.Module):
+    """A small classifier on an inner stage: its loss brings gradients to the stages before it.
+
+    Average pool, 1×1 convolution to 128 channels, linear to 1024, dropout, linear to the classes.
+    At 224 pixels the pool is the paper's, 5×5 with stride 3, 14×14 → 4×4. On smaller images its
+    window shrinks to the map it stands on, and its output with it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        map_size: int,
+        num_classes: int,
+        dropout: float,
+        generator: np.random.Generator,
+        **options: Any,
+    ) -> None:
+        kernel_size, stride = architecture.AUX_POOL
+        self.kernel_size, self.stride = min(kernel_size, map_size), stride
+        side = (map_size - self.kernel_size) // stride + 1
+        features = architecture.AUX_CHANNELS * side * side
+        self.conv = ConvReLU(
+            in_channels, architecture.AUX_CHANNELS, 1, generator=generator, **options
+        )
+        self.fc = nn.Linear(features, architecture.AUX_FEATURES, generator=generator)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(architecture.AUX_FEATURES, num_classes, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) → logits (N, classes)."""
+        x = self.conv(F.avg_pool2d(x, self.kernel_size, self.stride))
+        x = self.dropout(F.relu(self.fc(x.flatten(1))))
+        return self.classifier(x)
+
+
+class GoogLeNet(nn.Module):
+    """GoogLeNet, also called Inception v1, as the paper describes it.
+
+    Parameters
+    ----------
+    num_classes : int
+    in_channels : int
+        3 for colour, 1 for grey images.
+    image_size : int
+        Height and width of the images, at least 32: five halvings leave one pixel. The main path
+        takes images of any size from there on; the auxiliary heads are built for this one.
+    aux_heads : bool
+        Whether to build the two heads that only training uses.
+    dropout, aux_dropout : float
+        Shares dropped before the classifier of the main and of the auxiliary heads.
+    batch_norm : bool
+        Normalise every convolution's output over the batch, instead of LRN after the first two.
+        The paper's network does not.
+    generator : numpy.random.Generator, optional
+        Draws the first weights. Without one, the default stream of `minigrad.manual_seed` does.
+
+    Examples
+    --------
+    >>> from googlenet import GoogLeNet
+    >>> net = GoogLeNet(num_classes=10, in_channels=1, image_size=32)
+    >>> sum(p.size for p in GoogLeNet(num_classes=1000).parameters())
+    13378280
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        image_size: int = 224,
+        aux_heads: bool = True,
+        dropout: float = 0.4,
+        aux_dropout: float = 0.7,
+        batch_norm: bool = False,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        _check(num_classes=num_classes, in_channels=in_channels, image_size=image_size)
+        self.num_classes, self.in_channels, self.image_size = num_classes, in_channels, image_size
+        self.aux_heads, self.aux_dropout, self.batch_norm = aux_heads, aux_dropout, batch_norm
+        generator = generator or minigrad.random.default_generator()
+        options = {"generator": generator, "batch_norm": batch_norm}
+
+        self.stages: list[str] = []
+        channels, size = in_channels, image_size
+        for row in architecture.STAGES:
+            match row:
+                case Conv(name, out_channels, kernel_size, stride, padding):
+                    stage: nn.Module = ConvReLU(
+                        channels, out_channels, kernel_size,
+                        stride=stride, padding=padding, **options,
+                    )  # fmt: skip
+                    channels, size = out_channels, (size + 2 * padding - kernel_size) // stride + 1
+                case Inception():
+                    stage = InceptionModule(row, channels, **options)
+                    channels = row.out_channels
+                case MaxPool(name, kernel_size, stride):
+                    stage = nn.MaxPool2d(kernel_size, stride, ceil_mode=True)
+                    size = -(-(size - kernel_size) // stride) + 1
+                case LRN(name, *constants):
+                    if batch_norm:
+                        continue
+                    stage = nn.LocalResponseNorm(*constants)
+            setattr(self, row.name, stage)
+            self.stages.append(row.name)
+            if aux_heads and row.name in architecture.AUX_AFTER:
+                head = AuxiliaryHead(channels, size, num_classes, aux_dropout, **options)
+                setattr(self, row.name.replace("inception", "aux"), head)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(channels, num_classes, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor | Outputs:
+        """Images (N, in_channels, H, W) → `Outputs` in training, logits (N, classes) in use."""
+        self._check_images(x)
+        heads: dict[str, Tensor | None] = {"aux_4a": None, "aux_4d": None}
+        for name in self.stages:
+            x = getattr(self, name)(x)
+            head = name.replace("inception", "aux")
+            if self.training and self.aux_heads and head in heads:
+                heads[head] = getattr(self, head)(x)
+        x = F.adaptive_avg_pool2d(x, 1).flatten(1)
+        logits = self.classifier(self.dropout(x))
+        return Outputs(logits, **heads) if self.training else logits
+
+    def _check_images(self, x: Tensor) -> None:
+        if x.ndim != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f"GoogLeNet: images must have shape (N, {self.in_channels}, H, W), got {x.shape}"
+            )
+        if min(x.shape[2:]) < architecture.SMALLEST_IMAGE:
+            raise ValueError(
+                f"GoogLeNet: images must be at least {architecture.SMALLEST_IMAGE} pixels high "
+                f"and wide, got {x.shape[2]}×{x.shape[3]}"
+            )
+        if self.training and self.aux_heads and x.shape[2:] != (self.image_size, self.image_size):
+            raise ValueError(
+                f"GoogLeNet: its auxiliary heads were built for images of {self.image_size}×"
+                f"{self.image_size}, got {x.shape[2]}×{x.shape[3]}; set image_size, or use "
+                "aux_heads=False"
+            )
+
+
+def loss(outputs: Outputs, target: Any, label_smoothing: float = 0.0) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the loss that training lowers, and each head's own.
+
+    Total = main + 0.3 · aux_4a + 0.3 · aux_4d, each the cross-entropy of its logits.
+
+    Parameters
+    ----------
+    outputs : Outputs
+    target : integer array (N,)
+    label_smoothing : float
+
+    Returns
+    -------
+    total : Tensor ()
+    heads : dict of name to Tensor ()
+    """
+    heads = {
+        name: F.cross_entropy(logits, target, label_smoothing=label_smoothing)
+        for name, logits in outputs._asdict().items()
+        if logits is not None
+    }
+    main, *others = heads.values()
+    return sum((architecture.AUX_WEIGHT * other for other in others), start=main), heads
+
+
+def _check(**arguments: Any) -> None:
+    least = {"image_size": architecture.SMALLEST_IMAGE}
+    for name, value in arguments.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < least.get(name, 1):
+            raise ValueError(
+                f"GoogLeNet: {name} must be an integer of at least {least.get(name, 1)}, "
+                f"got {value!r}"
+            )

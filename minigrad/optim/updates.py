@@ -1,0 +1,58 @@
+"""The arithmetic of optimisers, in one pass over memory each.
+
+Written as array formulas, SGD with momentum reads and writes every parameter five times and more.
+These loops touch parameter, gradient and state once. All arrays of one parameter lie in memory in
+the parameter's own order.
+"""
+
+import numpy as np
+
+from minigrad.cpu import kernel, run
+from minigrad.cpu.layout import flat, like
+
+BLOCK = 1 << 14  # numbers in one task
+
+
+def sgd(data, gradient, velocity, lr, momentum, weight_decay, nesterov):  # type: ignore[no-untyped-def]
+    """Change `data` and `velocity` in place; see `minigrad.optim.SGD`."""
+    one = data.dtype.type
+    run(
+        _sgd, -(-data.size // BLOCK),
+        flat(data), flat(like(gradient, data)), flat(velocity),
+        one(lr), one(momentum), one(weight_decay), bool(nesterov),
+    )  # fmt: skip
+
+
+def adam(data, gradient, mean, square, step, lr, beta1, beta2, eps, weight_decay):  # type: ignore[no-untyped-def]
+    """Change `data`, `mean` and `square` in place; see `minigrad.optim.Adam`."""
+    one = data.dtype.type
+    # m̂ and v̂ differ from m and v by factors that are the same for all weights.
+    step_size = lr / (1 - beta1**step)
+    root = (1 - beta2**step) ** 0.5
+    run(
+        _adam, -(-data.size // BLOCK),
+        flat(data), flat(like(gradient, data)), flat(mean), flat(square),
+        one(step_size), one(1 / root), one(beta1), one(1 - beta1), one(beta2), one(1 - beta2),
+        one(eps), one(weight_decay),
+    )  # fmt: skip
+
+
+@kernel
+def _sgd(first, last, p, g, v, lr, momentum, weight_decay, nesterov):
+    start, end = first * BLOCK, min(last * BLOCK, len(p))
+    p, g, v = p[start:end], g[start:end], v[start:end]
+    for i in range(len(p)):
+        slope = g[i] + weight_decay * p[i]
+        v[i] = momentum * v[i] + slope
+        p[i] -= lr * (slope + momentum * v[i] if nesterov else v[i])
+
+
+@kernel
+def _adam(first, last, p, g, m, s, step_size, root, beta1, rest1, beta2, rest2, eps, weight_decay):
+    start, end = first * BLOCK, min(last * BLOCK, len(p))
+    p, g, m, s = p[start:end], g[start:end], m[start:end], s[start:end]
+    for i in range(len(p)):
+        slope = g[i] + weight_decay * p[i]
+        m[i] = beta1 * m[i] + rest1 * slope
+        s[i] = beta2 * s[i] + rest2 * slope * slope
+        p[i] -= step_size * m[i] / (np.sqrt(s[i]) * root + eps)
