@@ -7,6 +7,7 @@ ceil mode, where the heads stand) this follows the model that BVLC published for
 Nothing here computes. `googlenet.model` builds modules from it, `googlenet.summary` counts.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 
@@ -89,3 +90,44 @@ AUX_CHANNELS, AUX_FEATURES = 128, 1024  # of a head: its 1×1 convolution, its h
 AUX_POOL = (5, 3)  # kernel and stride of a head's average pool: 14×14 → 4×4
 
 SMALLEST_IMAGE = 32
+
+
+class Step(NamedTuple):
+    """One stage and the images that go through it."""
+
+    stage: Stage
+    in_channels: int
+    out_channels: int
+    in_size: int
+    out_size: int
+
+
+def walk(in_channels: int, image_size: int, batch_norm: bool = False) -> Iterator[Step]:
+    """Follow square images of `image_size` pixels through the stages.
+
+    With batch normalisation after every convolution, the LRN stages are left out.
+    """
+    channels, size = in_channels, image_size
+    for stage in STAGES:
+        before = channels, size
+        match stage:
+            case Conv():
+                channels = stage.out_channels
+                size = (size + 2 * stage.padding - stage.kernel_size) // stage.stride + 1
+            case Inception():
+                channels = stage.out_channels
+            case MaxPool():  # ceil mode
+                size = -(-(size - stage.kernel_size) // stage.stride) + 1
+            case LRN() if batch_norm:
+                continue
+        yield Step(stage, before[0], channels, before[1], size)
+
+
+def aux_pool(map_size: int) -> tuple[int, int, int]:
+    """Give the kernel, stride and output size of an auxiliary head's average pool.
+
+    On maps smaller than the paper's 14×14 the window shrinks to the map.
+    """
+    kernel, stride = AUX_POOL
+    kernel = min(kernel, map_size)
+    return kernel, stride, (map_size - kernel) // stride + 1

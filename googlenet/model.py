@@ -6,7 +6,7 @@ import numpy as np
 
 import minigrad
 from googlenet import architecture
-from googlenet.architecture import LRN, Conv, Inception, MaxPool
+from googlenet.architecture import LRN, Conv, Inception, MaxPool, Step
 from minigrad import Tensor, nn
 from minigrad import functional as F
 
@@ -25,16 +25,14 @@ class Outputs(NamedTuple):
 class ConvReLU(nn.Conv2d):
     """A convolution followed by ReLU; with batch normalisation between them if asked for."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> None:
-        batch_norm = options.pop("batch_norm", False)
-        super().__init__(in_channels, out_channels, kernel_size, **options)
-        if batch_norm:
-            self.bn = nn.BatchNorm2d(out_channels)
+    def __init__(self, *sizes: int, batch_norm: bool = False, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        self.bn = nn.BatchNorm2d(self.out_channels) if batch_norm else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) → (N, out_channels, oh, ow)."""
         x = super().forward(x)
-        return F.relu(self.bn(x) if hasattr(self, "bn") else x)
+        return F.relu(self.bn(x) if self.bn else x)
 
 
 class InceptionModule(nn.Module):
@@ -73,23 +71,18 @@ class AuxiliaryHead(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        map_size: int,
+        step: Step,
         num_classes: int,
         dropout: float,
         generator: np.random.Generator,
         **options: Any,
     ) -> None:
-        kernel_size, stride = architecture.AUX_POOL
-        self.kernel_size, self.stride = min(kernel_size, map_size), stride
-        side = (map_size - self.kernel_size) // stride + 1
-        features = architecture.AUX_CHANNELS * side * side
-        self.conv = ConvReLU(
-            in_channels, architecture.AUX_CHANNELS, 1, generator=generator, **options
-        )
-        self.fc = nn.Linear(features, architecture.AUX_FEATURES, generator=generator)
+        self.kernel_size, self.stride, side = architecture.aux_pool(step.out_size)
+        channels, features = architecture.AUX_CHANNELS, architecture.AUX_FEATURES
+        self.conv = ConvReLU(step.out_channels, channels, 1, generator=generator, **options)
+        self.fc = nn.Linear(channels * side * side, features, generator=generator)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(architecture.AUX_FEATURES, num_classes, generator=generator)
+        self.classifier = nn.Linear(features, num_classes, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) → logits (N, classes)."""
@@ -145,32 +138,16 @@ class GoogLeNet(nn.Module):
         options = {"generator": generator, "batch_norm": batch_norm}
 
         self.stages: list[str] = []
-        channels, size = in_channels, image_size
-        for row in architecture.STAGES:
-            match row:
-                case Conv(name, out_channels, kernel_size, stride, padding):
-                    stage: nn.Module = ConvReLU(
-                        channels, out_channels, kernel_size,
-                        stride=stride, padding=padding, **options,
-                    )  # fmt: skip
-                    channels, size = out_channels, (size + 2 * padding - kernel_size) // stride + 1
-                case Inception():
-                    stage = InceptionModule(row, channels, **options)
-                    channels = row.out_channels
-                case MaxPool(name, kernel_size, stride):
-                    stage = nn.MaxPool2d(kernel_size, stride, ceil_mode=True)
-                    size = -(-(size - kernel_size) // stride) + 1
-                case LRN(name, *constants):
-                    if batch_norm:
-                        continue
-                    stage = nn.LocalResponseNorm(*constants)
-            setattr(self, row.name, stage)
-            self.stages.append(row.name)
-            if aux_heads and row.name in architecture.AUX_AFTER:
-                head = AuxiliaryHead(channels, size, num_classes, aux_dropout, **options)
-                setattr(self, row.name.replace("inception", "aux"), head)
+        for step in architecture.walk(in_channels, image_size, batch_norm):
+            name = step.stage.name
+            self.stages.append(name)
+            setattr(self, name, _build(step, **options))
+            if aux_heads and name in architecture.AUX_AFTER:
+                head = AuxiliaryHead(step, num_classes, aux_dropout, **options)
+                setattr(self, name.replace("inception", "aux"), head)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(channels, num_classes, generator=generator)
+        self.classifier = nn.Linear(step.out_channels, num_classes, generator=generator)
+        _begin(self, generator)
 
     def forward(self, x: Tensor) -> Tensor | Outputs:
         """Images (N, in_channels, H, W) → `Outputs` in training, logits (N, classes) in use."""
@@ -203,7 +180,42 @@ class GoogLeNet(nn.Module):
             )
 
 
-def loss(outputs: Outputs, target: Any, label_smoothing: float = 0.0) -> tuple[Tensor, dict[str, Tensor]]:
+def _build(step: Step, **options: Any) -> nn.Module:
+    """Make the module of one stage."""
+    match step.stage:
+        case Conv(_, out_channels, kernel_size, stride, padding):
+            return ConvReLU(
+                step.in_channels, out_channels, kernel_size,
+                stride=stride, padding=padding, **options,
+            )  # fmt: skip
+        case Inception():
+            return InceptionModule(step.stage, step.in_channels, **options)
+        case MaxPool(_, kernel_size, stride):
+            return nn.MaxPool2d(kernel_size, stride, ceil_mode=True)
+        case LRN(_, size, alpha, beta, k):
+            return nn.LocalResponseNorm(size, alpha, beta, k)
+
+
+def _begin(net: GoogLeNet, generator: np.random.Generator) -> None:
+    """Give all weights their first values.
+
+    He's normal distribution keeps signals alive through 22 layers of ReLU without batch norm. The
+    classifiers begin near zero instead, so that the first loss is ln(classes): no class is
+    preferred before anything was learned.
+    """
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            if name.endswith("classifier"):
+                nn.init.normal_(module.weight, 0.0, 0.01, generator)
+            else:
+                nn.init.he_normal_(module.weight, generator)
+            if module.bias is not None:
+                nn.init.constant_(module.bias, 0.0)
+
+
+def loss(
+    outputs: Outputs, target: Any, label_smoothing: float = 0.0
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the loss that training lowers, and each head's own.
 
     Total = main + 0.3 · aux_4a + 0.3 · aux_4d, each the cross-entropy of its logits.

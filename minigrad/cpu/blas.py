@@ -1,35 +1,18 @@
-"""The BLAS that compiled kernels call: SciPy's, with the right instructions, one thread a call."""
+"""The BLAS that compiled kernels call: SciPy's, one thread a call."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from llvmlite import binding
 from threadpoolctl import ThreadpoolController
-
-AVX512 = ("avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl")
 
 
 @cache
 def libraries() -> list[Any]:
-    """Load the BLAS that Numba calls, and list all that are loaded.
+    """Load the BLAS that Numba calls, and list all that are loaded."""
+    import scipy.linalg.cython_blas  # noqa: F401  only when a kernel is about to run
 
-    OpenBLAS takes AMD processors it does not know for small ones and uses half the width of their
-    vectors. It can be told otherwise, but only while it loads.
-    """
-    choice = "OPENBLAS_CORETYPE"
-    features = binding.get_host_cpu_features()
-    misread = binding.get_host_cpu_name().startswith("znver") and all(map(features.get, AVX512))
-    helped = misread and choice not in os.environ
-    if helped:
-        os.environ[choice] = "SkylakeX"
-    try:
-        import scipy.linalg.cython_blas  # noqa: F401
-    finally:
-        if helped:
-            del os.environ[choice]
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 

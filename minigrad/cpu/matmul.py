@@ -11,7 +11,8 @@ from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
 from minigrad.cpu.threads import run
 
-ROWS, COLUMNS, DEPTH = 256, 256, 2048  # the most that one tile has
+ROWS, FINEST = 256, 64  # of one tile: rows at most, rows and columns at least
+DEPTH = 2048  # of one slab of k, at least
 ENOUGH = 8  # tiles to keep a few threads busy
 
 
@@ -30,7 +31,7 @@ def matmul(a, b, transpose_a=False, transpose_b=False, bias=None):
     rows, columns, slabs = _cut(m, n, k)
     out = np.empty((slabs, m, n), a.dtype)
     start = np.zeros(n, a.dtype) if bias is None else np.ascontiguousarray(bias)
-    tiles = slabs * -(-m // rows) * -(-n // columns)
+    tiles = slabs * -(-m // rows) * -(-n // columns)  # none if there is nothing to compute
     run(_tiles, tiles, a, b, start, out, transpose_a, transpose_b, rows, columns)
     # Slabs are partial sums over k, and are always added in the same order.
     return out[0] if slabs == 1 else out.sum(axis=0)
@@ -38,18 +39,22 @@ def matmul(a, b, transpose_a=False, transpose_b=False, bias=None):
 
 def _cut(m, n, k):
     """Choose the size of a tile and into how many slabs to cut k. Looks at shapes only."""
-    rows, columns = min(m, ROWS), n
-    if -(-m // rows) < ENOUGH:  # few rows: cut them finer, then the columns too
-        rows = min(m, max(64, _up(-(-m // ENOUGH), 16)))
-        wanted = -(-ENOUGH // max(1, -(-m // rows)))
-        columns = min(n, max(64, _up(-(-n // wanted), 16)))
-    tiles = -(-m // max(rows, 1)) * -(-n // max(columns, 1))
-    slabs = min(-(-ENOUGH // max(tiles, 1)), max(1, k // DEPTH))
-    return max(rows, 1), max(columns, 1), slabs
+    rows, columns = ROWS, max(n, 1)
+    if m <= ROWS * (ENOUGH - 1):  # few rows: cut them finer, then the columns too
+        rows = max(FINEST, _share(m, ENOUGH))
+        columns = max(FINEST, _share(n, -(-ENOUGH // _pieces(m, rows))))
+    tiles = _pieces(m, rows) * _pieces(n, columns)
+    slabs = min(-(-ENOUGH // tiles), max(1, k // DEPTH))
+    return rows, columns, slabs
 
 
-def _up(n, step):
-    return -(-n // step) * step
+def _pieces(length, size):
+    return max(1, -(-length // size))
+
+
+def _share(length, pieces):
+    """Cut a length into that many pieces, each a multiple of 16: whole vector registers."""
+    return -(-length // (16 * pieces)) * 16
 
 
 @kernel

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from minigrad import functional, random
-from minigrad.autograd import Variable
 from minigrad.nn import init
 from minigrad.nn.module import Buffer, Module, Parameter
 from minigrad.ops.arguments import pair

@@ -58,6 +58,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Run `forward`."""
         return self.forward(*inputs, **options)
 
     # -- what belongs to it ------------------------------------------------------------------

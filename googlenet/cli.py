@@ -1,0 +1,144 @@
+"""The command line: ``googlenet train``, ``googlenet summary``."""
+
+import platform
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from googlenet.recipes import Recipe
+
+DEFAULT = Recipe()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="minigrad-googlenet", prog_name="googlenet")
+def cli() -> None:
+    r"""GoogLeNet (Inception v1), trained from scratch on an engine you can read.
+
+    \b
+    Examples:
+      googlenet train                    train on the embedded pictures of clothes
+      googlenet train --epochs 2 --seed 7
+      googlenet summary                  the network, stage by stage
+    """
+
+
+@cli.command()
+@click.option("--image-size", default=DEFAULT.image_size, show_default=True, help="Pixels.")
+@click.option("--batch-size", default=DEFAULT.batch_size, show_default=True)
+@click.option("--epochs", default=DEFAULT.epochs, show_default=True)
+@click.option("--lr", default=DEFAULT.lr, show_default=True, help="Highest learning rate (Adam).")
+@click.option("--seed", default=DEFAULT.seed, show_default=True, help="Same seed, same numbers.")
+@click.option("--threads", type=int, help="How many the kernels use.  [default: all cores]")
+@click.option("--batch-norm/--no-batch-norm", default=DEFAULT.batch_norm, show_default=True)
+@click.option("--aux-heads/--no-aux-heads", default=DEFAULT.aux_heads, show_default=True)
+@click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
+def train(threads: int | None, run: Path | None, **options: Any) -> None:
+    r"""Train GoogLeNet on 5,000 embedded pictures of Fashion-MNIST, test it on 1,000 others.
+
+    Leaves a folder with metrics.csv, curves.png, config.json and model.safetensors.
+
+    \b
+    Example:
+      googlenet train --epochs 5 --run runs/short
+    """
+    started = time.perf_counter()
+    recipe = Recipe(**options)
+    # Numba and the kernels take a second to import: not before the options are known to be right.
+    import minigrad
+    from googlenet.model import GoogLeNet
+    from googlenet.run_folder import RunFolder
+    from googlenet.screen import Screen
+    from googlenet.train import train as run_training
+    from minigrad.data import FashionMNIST
+
+    if threads is not None:
+        minigrad.set_num_threads(threads)
+    console = Console()
+    training, test = FashionMNIST(train=True), FashionMNIST(train=False)
+    minigrad.manual_seed(recipe.seed)
+    net = GoogLeNet(
+        num_classes=len(training.classes),
+        in_channels=1,
+        image_size=recipe.image_size,
+        aux_heads=recipe.aux_heads,
+        dropout=recipe.dropout,
+        aux_dropout=recipe.aux_dropout,
+        batch_norm=recipe.batch_norm,
+    )
+    folder = RunFolder(run)
+    folder.write_config(
+        recipe,
+        data=f"embedded Fashion-MNIST, {len(training)} training and {len(test)} test pictures",
+        threads=minigrad.get_num_threads(),
+        python=platform.python_version(),
+        machine=platform.machine(),
+    )
+    parameters = sum(parameter.size for parameter in net.parameters())
+    console.print(
+        f"GoogLeNet, {parameters:,} parameters, {recipe.image_size}×{recipe.image_size} pixels: "
+        f"{len(training):,} pictures, {recipe.epochs} epochs, {minigrad.get_num_threads()} threads",
+        highlight=False,
+    )
+    with Screen(console, recipe.epochs, len(training)).showing() as screen:
+        history = run_training(net, recipe, training, test, screen)
+    folder.write_metrics(history)
+    folder.write_curves(history)
+    folder.write_model(net, recipe, training.classes)
+    console.print(
+        f"test accuracy {history[-1]['test_accuracy']:.4f} after "
+        f"{time.perf_counter() - started:.0f} s, peak memory {_peak_memory():.2f} GiB",
+        style="bold",
+        highlight=False,
+    )
+    console.print(f"run folder: {folder.path}", highlight=False, soft_wrap=True)
+
+
+@cli.command()
+@click.option("--image-size", default=224, show_default=True, help="Pixels.")
+@click.option("--classes", "num_classes", default=1000, show_default=True)
+@click.option("--in-channels", default=3, show_default=True)
+@click.option("--batch-norm/--no-batch-norm", default=False, show_default=True)
+@click.option("--aux-heads/--no-aux-heads", default=True, show_default=True)
+def summary(**options: Any) -> None:
+    r"""Show each stage's output, parameters, multiply-adds and activation memory.
+
+    \b
+    Example:
+      googlenet summary --image-size 32 --classes 10 --in-channels 1
+    """
+    from googlenet.model import GoogLeNet
+    from googlenet.summary import table
+
+    Console().print(table(GoogLeNet(**options)))
+
+
+def _peak_memory() -> float:
+    """Return the most memory this process has held, in GiB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def main() -> None:
+    """Run the command line; a mistake in what was asked for is one sentence, not a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except ValueError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,57 @@
+"""The curves of a training run, as a picture."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+
+mpl.use("Agg")  # a picture, not a window
+
+from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+HEADS = {"logits": "main", "aux_4a": "after 4a", "aux_4d": "after 4d"}
+COLOURS = {"logits": "#1f4e9c", "aux_4a": "#e08e2b", "aux_4d": "#3a9d6e"}
+
+
+def draw(epochs: Sequence[Mapping[str, float]]) -> bytes:
+    """Draw the loss of each head and the accuracies against the epoch; return a PNG.
+
+    Parameters
+    ----------
+    epochs : sequence of mappings
+        Rows of ``metrics.csv``.
+    """
+    x = [row["epoch"] for row in epochs]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for head, label in HEADS.items():
+        if f"loss_{head}" in epochs[0]:
+            y = [row[f"loss_{head}"] for row in epochs]
+            left.plot(x, y, color=COLOURS[head], marker=".", label=f"training, {label} head")
+    test = [row["test_loss"] for row in epochs]
+    left.plot(x, test, color="black", linestyle="--", marker=".", label="test, main head")
+    left.set(title="loss (cross-entropy)", xlabel="epoch", ylim=(0, None))
+
+    for key, style, label in (("train_accuracy", "-", "training"), ("test_accuracy", "--", "test")):
+        y = [row[key] for row in epochs]
+        colour = COLOURS["logits"] if style == "-" else "black"
+        right.plot(x, y, color=colour, linestyle=style, marker=".", label=label)
+    final = epochs[-1]["test_accuracy"]
+    right.annotate(
+        f"{final:.1%}",
+        (x[-1], final),
+        xytext=(0, -16),
+        textcoords="offset points",
+        ha="center",
+    )
+    right.set(title="accuracy, main head", xlabel="epoch", ylim=(0, 1))
+    right.yaxis.set_major_formatter(PercentFormatter(1.0))
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    plt.close(figure)
+    return picture.getvalue()

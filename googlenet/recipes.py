@@ -1,0 +1,55 @@
+"""Recipes: everything that decides how a network is trained, in one place and by name."""
+
+from dataclasses import dataclass
+
+from googlenet import architecture
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. All of it is written into the run folder.
+
+    Attributes
+    ----------
+    image_size : int
+        Height and width that pictures are resized to, in pixels.
+    batch_size, epochs : int
+    lr : float
+        Adam's learning rate at its highest; it climbs there over `warmup` of all steps and falls
+        along half a cosine to zero.
+    weight_decay, label_smoothing : float
+    dropout, aux_dropout : float
+        Before the classifier of the main and of the auxiliary heads.
+    flip : bool
+        Mirror half of the training pictures.
+    batch_norm, aux_heads : bool
+    seed : int
+        Of the first weights, the order of the pictures, and dropout.
+    """
+
+    image_size: int = 32
+    batch_size: int = 32
+    epochs: int = 13
+    lr: float = 5e-4
+    betas: tuple[float, float] = (0.9, 0.99)
+    warmup: float = 0.05
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    dropout: float = 0.4
+    aux_dropout: float = 0.7
+    flip: bool = True
+    batch_norm: bool = False
+    aux_heads: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        least = {"image_size": architecture.SMALLEST_IMAGE, "batch_size": 1, "epochs": 1, "seed": 0}
+        for name, low in least.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+        for name in ("weight_decay", "label_smoothing", "dropout", "aux_dropout", "warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)!r}")
+        if not 0 < self.lr < float("inf"):
+            raise ValueError(f"lr must be a number above 0, got {self.lr!r}")

@@ -1,0 +1,149 @@
+"""Training: the loop, told without the screen. What happens on the screen is in `googlenet.screen`.
+
+One step: forward, loss of the three heads, backward, Adam, next learning rate. One epoch: every
+training picture once in a new order, then the accuracy on the test pictures.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+import minigrad
+from googlenet.model import GoogLeNet, loss
+from googlenet.recipes import Recipe
+from minigrad import functional as F
+from minigrad import optim
+from minigrad.data import (
+    Compose,
+    DataLoader,
+    Dataset,
+    Normalize,
+    RandomHorizontalFlip,
+    Resize,
+    ToFloat,
+)
+
+Metrics = dict[str, float]
+
+
+class Watcher(Protocol):
+    """Who wants to know how training goes."""
+
+    def step(self, metrics: Metrics) -> None:
+        """Be told after every step: running means over the epoch so far."""
+
+    def epoch(self, metrics: Metrics) -> None:
+        """Be told after every epoch: the row of ``metrics.csv``."""
+
+
+@dataclass
+class RunningMean:
+    """Means of named numbers, weighted by how many pictures each stands for."""
+
+    sums: Metrics = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, count: int, **values: float) -> None:
+        """Add means over `count` pictures."""
+        self.count += count
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + count * value
+
+    def means(self) -> Metrics:
+        """Return the means so far."""
+        return {name: total / self.count for name, total in self.sums.items()}
+
+
+def train(
+    net: GoogLeNet, recipe: Recipe, training: Dataset, test: Dataset, watcher: Watcher
+) -> list[Metrics]:
+    """Train a network by a recipe.
+
+    Parameters
+    ----------
+    net : GoogLeNet
+    recipe : Recipe
+    training, test : Dataset
+        Pictures (C, H, W) of uint8, and labels.
+    watcher : Watcher
+
+    Returns
+    -------
+    list of dict
+        For each epoch: epoch, learning_rate, loss and loss_<head> (means over the epoch),
+        train_accuracy, test_loss, test_accuracy, images_per_second, seconds (since the start).
+    """
+    minigrad.manual_seed(recipe.seed)
+    mean, std = channel_statistics(training)
+    fixed = [Resize(recipe.image_size), ToFloat(), Normalize(mean, std)]
+    changed = [RandomHorizontalFlip()] if recipe.flip else []
+    batches = DataLoader(
+        training, recipe.batch_size, shuffle=True, seed=recipe.seed,
+        transform=Compose([*changed, *fixed]),
+    )  # fmt: skip
+    test_batches = DataLoader(test, 4 * recipe.batch_size, transform=Compose(fixed))
+    optimizer = optim.Adam(
+        net.parameters(), recipe.lr, recipe.betas, weight_decay=recipe.weight_decay
+    )
+    steps = recipe.epochs * len(batches)
+    schedule = optim.CosineLR(optimizer, steps, warmup=int(recipe.warmup * steps))
+
+    start, history = time.perf_counter(), []
+    for epoch in range(1, recipe.epochs + 1):
+        row: Metrics = {"epoch": epoch, "learning_rate": optimizer.groups[0]["lr"]}
+        epoch_start = time.perf_counter()
+        means = RunningMean()
+        for metrics in train_epoch(net, recipe, batches, optimizer, schedule, means):
+            watcher.step(metrics)
+        row |= means.means()
+        row["images_per_second"] = means.count / (time.perf_counter() - epoch_start)
+        row["test_loss"], row["test_accuracy"] = evaluate(net, test_batches)
+        row["seconds"] = time.perf_counter() - start
+        history.append(row)
+        watcher.epoch(row)
+    return history
+
+
+def train_epoch(
+    net: GoogLeNet,
+    recipe: Recipe,
+    batches: DataLoader,
+    optimizer: optim.Optimizer,
+    schedule: optim.Schedule,
+    means: RunningMean,
+) -> Iterator[Metrics]:
+    """Go through the pictures once; after each step yield the epoch's means so far."""
+    net.train()
+    for images, labels in batches:
+        outputs = net(images)
+        total, heads = loss(outputs, labels, recipe.label_smoothing)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        schedule.step()
+        correct = (outputs.logits.argmax(1) == labels).numpy().mean()
+        losses = {f"loss_{name}": head.item() for name, head in heads.items()}
+        means.add(len(labels), loss=total.item(), **losses, train_accuracy=correct)
+        yield means.means() | {"learning_rate": optimizer.groups[0]["lr"], "images": len(labels)}
+
+
+def evaluate(net: GoogLeNet, batches: DataLoader) -> tuple[float, float]:
+    """Return (mean cross-entropy, accuracy) of the main head."""
+    net.eval()
+    means = RunningMean()
+    with minigrad.no_grad():
+        for images, labels in batches:
+            logits = net(images)
+            correct = (logits.argmax(1) == labels).numpy().mean()
+            means.add(len(labels), loss=F.cross_entropy(logits, labels).item(), correct=correct)
+    return means.means()["loss"], means.means()["correct"]
+
+
+def channel_statistics(dataset: Dataset) -> tuple[list[float], list[float]]:
+    """Return the mean and standard deviation of each channel, over all pictures, as 0 … 1."""
+    pictures = np.stack([dataset[i][0] for i in range(len(dataset))])
+    axes = (0, 2, 3)
+    return (pictures.mean(axes) / 255).tolist(), (pictures.std(axes) / 255).tolist()
