@@ -1,48 +1,55 @@
-"""One matrix product on all threads: cut into tiles, one single-threaded BLAS call for each.
-
-A BLAS with threads of its own would do the same, but its threads wait for each other at every
-product; on a busy machine small ones become many times slower. And how it cuts may depend on the
-number of threads, so that the last bits do too.
-"""
+"""One matrix product on all threads, cut into tiles that threads share."""
 
 import numpy as np
 
+from minigrad.cpu import microkernel
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
 from minigrad.cpu.threads import run
 
-ROWS, FINEST = 256, 64  # of one tile: rows at most, rows and columns at least
+ROWS = 16 * microkernel.ROWS  # of one tile, at most
+FINEST = 4 * microkernel.ROWS, 64  # rows and columns of one tile, at least
 DEPTH = 2048  # of one slab of k, at least
 ENOUGH = 8  # tiles to keep a few threads busy
 
 
-def matmul(a, b, transpose_a=False, transpose_b=False, bias=None):
-    """Return ``op(a) @ op(b)``, with `bias` (one number a column) added if given.
+def matmul(a, b, transpose_a=False, bias=None):
+    """Return ``a @ b`` or ``a.T @ b``, with `bias` (one number a column) added if given.
 
     Parameters
     ----------
     a, b : 2-D contiguous arrays of one floating dtype
-    transpose_a, transpose_b : bool
-        Use the transpose of the array given.
+    transpose_a : bool
+        Use the transpose of `a`.
     bias : 1-D array, optional
     """
     m, k = a.shape[::-1] if transpose_a else a.shape
-    n = b.shape[0] if transpose_b else b.shape[1]
+    n = b.shape[1]
     rows, columns, slabs = _cut(m, n, k)
     out = np.empty((slabs, m, n), a.dtype)
     start = np.zeros(n, a.dtype) if bias is None else np.ascontiguousarray(bias)
     tiles = slabs * -(-m // rows) * -(-n // columns)  # none if there is nothing to compute
-    run(_tiles, tiles, a, b, start, out, transpose_a, transpose_b, rows, columns)
+    run(_tiles, tiles, a, b, start, out, transpose_a, rows, columns)
     # Slabs are partial sums over k, and are always added in the same order.
     return out[0] if slabs == 1 else out.sum(axis=0)
+
+
+def transposed(a):
+    """Return the transpose of a 2-D array, contiguous: copied unless it lies in memory so."""
+    if a.T.flags.c_contiguous:
+        return a.T
+    a = np.ascontiguousarray(a)
+    out = np.empty(a.shape[::-1], a.dtype)
+    run(_transpose, -(-len(a) // BLOCK), a, out)
+    return out
 
 
 def _cut(m, n, k):
     """Choose the size of a tile and into how many slabs to cut k. Looks at shapes only."""
     rows, columns = ROWS, max(n, 1)
     if m <= ROWS * (ENOUGH - 1):  # few rows: cut them finer, then the columns too
-        rows = max(FINEST, _share(m, ENOUGH))
-        columns = max(FINEST, _share(n, -(-ENOUGH // _pieces(m, rows))))
+        rows = max(FINEST[0], _share(m, ENOUGH, microkernel.ROWS))
+        columns = max(FINEST[1], _share(n, -(-ENOUGH // _pieces(m, rows)), 32))
     tiles = _pieces(m, rows) * _pieces(n, columns)
     slabs = min(-(-ENOUGH // tiles), max(1, k // DEPTH))
     return rows, columns, slabs
@@ -52,15 +59,15 @@ def _pieces(length, size):
     return max(1, -(-length // size))
 
 
-def _share(length, pieces):
-    """Cut a length into that many pieces, each a multiple of 16: whole vector registers."""
-    return -(-length // (16 * pieces)) * 16
+def _share(length, pieces, step):
+    """Cut a length into that many pieces, each a multiple of `step`."""
+    return -(-length // (step * pieces)) * step
 
 
 @kernel
-def _tiles(first, last, a, b, start, out, transpose_a, transpose_b, rows, columns):
+def _tiles(first, last, a, b, start, out, transpose_a, rows, columns):
     slabs, m, n = out.shape
-    k = a.shape[0] if transpose_a else a.shape[1]
+    k = len(b)
     down, across = -(-m // rows), -(-n // columns)
     depth = -(-k // slabs)
     for tile in range(first, last):
@@ -72,13 +79,20 @@ def _tiles(first, last, a, b, start, out, transpose_a, transpose_b, rows, column
         c = out[slab, i:i_end, j:j_end]
         if slab == 0:
             c[:] = start[j:j_end]
-        # The two operands' parts. A transposed one is stored the other way round.
         if transpose_a:
-            part_a = a[k_start:k_end, i:i_end]
+            part = a[k_start:k_end, i:i_end]
         else:
-            part_a = a[i:i_end, k_start:k_end]
-        if transpose_b:
-            part_b = b[j:j_end, k_start:k_end]
-        else:
-            part_b = b[k_start:k_end, j:j_end]
-        gemm(part_a, part_b, c, transpose_a, transpose_b, slab == 0)
+            part = a[i:i_end, k_start:k_end]
+        gemm(part, b[k_start:k_end, j:j_end], c, transpose_a, slab == 0)
+
+
+BLOCK = 16  # rows and columns that are turned at a time, within the cache
+
+
+@kernel
+def _transpose(first, last, a, out):
+    m, n = a.shape
+    for j in range(0, n, BLOCK):
+        for i in range(first * BLOCK, min(last * BLOCK, m)):
+            for jj in range(j, min(j + BLOCK, n)):
+                out[jj, i] = a[i, jj]

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from minigrad.cpu import blas
-
 SHARES_PER_THREAD = 4  # so that a thread that was held up is not waited for
 
 _num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -47,24 +45,23 @@ def run(kernel: Callable, tasks: int, *arguments: Any) -> None:
     Each thread, the calling one among them, takes the next share of the tasks until none is left.
     """
     helpers = min(get_num_threads(), tasks) - 1
-    with blas.one_thread():
-        if helpers < 1:
-            if tasks:
-                kernel(0, tasks, *arguments)
-            return
-        size = -(-tasks // (SHARES_PER_THREAD * (helpers + 1)))
-        firsts = itertools.count(0, size)  # drawing from it is atomic under the GIL
+    if helpers < 1:
+        if tasks:
+            kernel(0, tasks, *arguments)
+        return
+    size = -(-tasks // (SHARES_PER_THREAD * (helpers + 1)))
+    firsts = itertools.count(0, size)  # drawing from it is atomic under the GIL
 
-        def take_shares() -> None:
-            while (first := next(firsts)) < tasks:
-                kernel(first, min(first + size, tasks), *arguments)
+    def take_shares() -> None:
+        while (first := next(firsts)) < tasks:
+            kernel(first, min(first + size, tasks), *arguments)
 
-        waiting = [_threads().submit(take_shares) for _ in range(helpers)]
-        try:
-            take_shares()
-        finally:
-            for helper in waiting:
-                helper.result()
+    waiting = [_threads().submit(take_shares) for _ in range(helpers)]
+    try:
+        take_shares()
+    finally:
+        for helper in waiting:
+            helper.result()
 
 
 def _threads() -> ThreadPoolExecutor:

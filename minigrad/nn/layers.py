@@ -85,9 +85,9 @@ class Conv2d(Module):
         self.padding = padding
         self.dilation = pair("Conv2d", "dilation", dilation, 1)
         self.groups = groups
-        # Channels last in memory, as the compiled kernels like it; (O, I, kh, kw) to look at.
-        memory = np.empty((out_channels, *self.kernel_size, in_channels // groups), np.float32)
-        self.weight = Parameter(memory.transpose(0, 3, 1, 2))
+        # (O, I, kh, kw) to look at; in memory the order in which the compiled kernels use it.
+        memory = np.empty((*self.kernel_size, in_channels // groups, out_channels), np.float32)
+        self.weight = Parameter(memory.transpose(3, 2, 0, 1))
         self.bias = Parameter(np.empty(out_channels, np.float32)) if bias else None
         _fill(self.weight, self.bias, generator)
 
@@ -118,7 +118,8 @@ class Linear(Module):
     ) -> None:
         _check_counts("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(np.empty((out_features, in_features), np.float32))
+        # (O, I) to look at; in memory the order in which the compiled kernels use it.
+        self.weight = Parameter(np.empty((in_features, out_features), np.float32).T)
         self.bias = Parameter(np.empty(out_features, np.float32)) if bias else None
         _fill(self.weight, self.bias, generator)
 

@@ -6,23 +6,31 @@ What it gains over one big product:
   that stays in the processor's cache, multiplies them, and the buffer is used again.
 * Images lie channels-last in memory (`minigrad.cpu.layout`), so that one row of a window is one
   contiguous run of kw·C numbers: gathering is copying runs.
-* Threads share out tiles, each with a single-threaded BLAS, and never wait for each other.
+* Threads share out tiles, and never wait for each other inside one.
 
 A *pixel* below is an output pixel of the whole batch, numbered p = (n·oh + i)·ow + j. A row of
-`cols` is what its window sees, (kh, kw, C) flattened: im2col transposed, because memory runs
-along rows. A 1×1 convolution with stride 1 sees single pixels: its columns are the image itself.
+`cols` is what its window sees, K = kh·kw·C numbers: im2col transposed, because memory runs along
+rows. Weights are used as a matrix (K, O), and lie so in memory (`nn.Conv2d` sees to it). With G
+the gradient of the output (pixels, O), the three products are::
+
+    out  = cols @ weights          (pixels, K) · (K, O)
+    cols' gradient = G @ weightsᵀ  (pixels, O) · (O, K)
+    weights' gradient = colsᵀ @ G  (K, pixels) · (pixels, O)
+
+A 1×1 convolution with stride 1 sees single pixels: its columns are the image itself.
 """
 
 import numpy as np
 
+from minigrad.cpu import microkernel
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
 from minigrad.cpu.layout import channels_first, channels_last
-from minigrad.cpu.matmul import matmul
+from minigrad.cpu.matmul import matmul, transposed
 from minigrad.cpu.threads import run
 from minigrad.ops.window import fitting_windows
 
-TILE_NUMBERS = 1 << 18  # in one tile of columns: 1 MiB of float32
+TILE_NUMBERS = 1 << 17  # in one tile of columns: 512 KiB of float32
 ENOUGH = 8  # tasks to keep a few threads busy
 
 
@@ -49,16 +57,16 @@ def col2im(cols, input_shape, kernel_size, stride, padding, dilation):
 
 def conv2d_forward(x, weight, bias, stride, padding, dilation, groups):
     """Weigh and sum each window: (N, C, H, W), (O, C/groups, kh, kw) → (N, O, oh, ow)."""
-    (N, C), O, kernel_size = x.shape[:2], len(weight), weight.shape[2:]
+    (N, C), (O, _, *kernel_size) = x.shape[:2], weight.shape
     oh, ow = fitting_windows(x.shape, kernel_size, stride, padding, dilation)
-    image, filters = channels_last(x), channels_last(weight)
+    image, filters = channels_last(x), _as_matrix(weight)
     start = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
     if _is_pointwise(kernel_size, stride, padding, groups):
-        out = matmul(image.reshape(-1, C), filters.reshape(O, C), transpose_b=True, bias=start)
+        out = matmul(image.reshape(-1, C), filters, bias=start)
         return channels_first(out.reshape(N, oh, ow, O))
     out = np.empty((N, oh, ow, O), x.dtype)
-    rows = _tile_rows(N * oh * ow, filters.size // O)
-    geometry = stride, (padding[0][0], padding[1][0]), dilation
+    rows = _tile_rows(N * oh * ow, len(filters))
+    geometry = (*kernel_size,), stride, (padding[0][0], padding[1][0]), dilation
     run(_forward, -(-N * oh * ow // rows), image, filters, start, out, rows, *geometry, groups)
     return channels_first(out)
 
@@ -66,17 +74,17 @@ def conv2d_forward(x, weight, bias, stride, padding, dilation, groups):
 def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilation, groups):
     """Hand each output's gradient back to the pixels it saw: → (N, C, H, W)."""
     (N, C, H, W), (O, _, *kernel_size) = input_shape, weight.shape
-    slope, filters = channels_last(gradient), channels_last(weight)
+    slope, filters = channels_last(gradient), transposed(_as_matrix(weight))
     if _is_pointwise(kernel_size, stride, padding, groups):
-        image_gradient = matmul(slope.reshape(-1, O), filters.reshape(O, C))
+        image_gradient = matmul(slope.reshape(-1, O), filters)
         return channels_first(image_gradient.reshape(N, H, W, C))
     image_gradient = np.zeros((N, H, W, C), gradient.dtype)
     # Windows overlap, so that two tiles of one image add to the same pixels. Two images never do:
     # a task is a few whole images.
     pixels = gradient.shape[2] * gradient.shape[3]
-    rows = _tile_rows(N * pixels, filters.size // O)
+    rows = _tile_rows(N * pixels, filters.shape[1])
     images = max(1, rows // max(pixels, 1))
-    geometry = stride, (padding[0][0], padding[1][0]), dilation
+    geometry = (*kernel_size,), stride, (padding[0][0], padding[1][0]), dilation
     run(
         _input_gradient, -(-N // images),
         slope, filters, image_gradient, rows, images, *geometry, groups,
@@ -89,21 +97,22 @@ def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation,
     (O, per_group, kh, kw), C = weight_shape, x.shape[1]
     slope, image = channels_last(gradient), channels_last(x)
     if _is_pointwise((kh, kw), stride, padding, groups):
-        weight_gradient = matmul(slope.reshape(-1, O), image.reshape(-1, C), transpose_a=True)
-        return channels_first(weight_gradient.reshape(O, 1, 1, C))
+        matrix = matmul(image.reshape(-1, C), slope.reshape(-1, O), transpose_a=True)
+        return matrix.reshape(1, 1, C, O).transpose(3, 2, 0, 1)
     # A task is a few rows of the kernel and a slab of pixels. Slabs are summed in their order.
     pixels = slope.size // O
     kernel_rows = min(kh, max(1, 384 // (kw * per_group)))
     parts = -(-kh // kernel_rows)
     slabs = min(-(-ENOUGH // parts), max(1, pixels // 512))
-    partial = np.zeros((slabs, O, kh, kw, per_group), gradient.dtype)
+    partial = np.zeros((slabs, kh * kw * per_group, O), gradient.dtype)
     rows = _tile_rows(pixels, kernel_rows * kw * per_group)
-    geometry = stride, (padding[0][0], padding[1][0]), dilation
+    geometry = (kh, kw), stride, (padding[0][0], padding[1][0]), dilation
     run(
         _weight_gradient, slabs * parts,
         slope, image, partial, rows, kernel_rows, *geometry, groups,
     )  # fmt: skip
-    return channels_first(partial[0] if slabs == 1 else partial.sum(axis=0))
+    total = partial[0] if slabs == 1 else partial.sum(axis=0)
+    return total.reshape(kh, kw, per_group, O).transpose(3, 2, 0, 1)
 
 
 def conv2d_bias_gradient(gradient):
@@ -115,50 +124,44 @@ def conv2d_bias_gradient(gradient):
     return partial.sum(axis=0)
 
 
+def _as_matrix(weight):
+    """View a weight (O, C, kh, kw) as (kh·kw·C, O), copying unless it lies in memory so."""
+    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(-1, len(weight))
+
+
 def _is_pointwise(kernel_size, stride, padding, groups):
     return (*kernel_size, *stride, groups) == (1, 1, 1, 1, 1) and not any(map(any, padding))
 
 
 def _tile_rows(pixels, numbers_per_row):
     """Choose how many pixels a tile has: what the cache holds, but enough tiles for all threads."""
-    fitting = TILE_NUMBERS // numbers_per_row
-    return int(min(max(fitting, 64), 1024, max(64, -(-pixels // ENOUGH))))
+    step = microkernel.ROWS
+    fitting = min(TILE_NUMBERS // numbers_per_row, 1024, -(-pixels // ENOUGH))
+    return max(fitting // step, 4) * step
 
 
 # -- moving numbers between images and columns -------------------------------------------------
 
 
 @kernel
-def _gather(
-    image,
-    cols,
-    p_first,
-    p_last,
-    size,
-    u_first,
-    u_last,
-    kw,
-    stride,
-    origin,
-    dilation,
-    c_first,
-    c_last,
-):
-    """Fill row p − p_first of `cols` with what window p sees: kernel rows u_first … u_last − 1.
+def _gather(image, cols, p, p_end, size, u_range, kw, stride, origin, dilation, c_range):
+    """Fill row i of `cols` with what window p + i sees, for windows p … p_end − 1.
 
-    Only channels c_first … c_last − 1, which are all of them unless there are groups.
+    Only the kernel's rows in `u_range`, and the channels in `c_range`: all of them unless there
+    are groups.
     """
     N, H, W, C = image.shape
     oh, ow = size
     flat = image.reshape(-1)
+    c_first, c_last = c_range
     channels = c_last - c_first
     contiguous = dilation[1] == 1 and channels == C
-    for p in range(p_first, p_last):
-        n, i, j = p // (oh * ow), p // ow % oh, p % ow
-        row = cols[p - p_first]
+    for q in range(p, p_end):
+        n, i, j = q // (oh * ow), q // ow % oh, q % ow
+        row = cols[q - p]
         z = j * stride[1] - origin[1]
         at = 0
-        for u in range(u_first, u_last):
+        for u in range(u_range[0], u_range[1]):
             y = i * stride[0] - origin[0] + u * dilation[0]
             if contiguous:
                 # The window's row is one run of kw pixels; cut off what hangs over the border.
@@ -184,16 +187,18 @@ def _gather(
 
 
 @kernel
-def _scatter(cols, image, p_first, p_last, size, kh, kw, stride, origin, dilation, c_first, c_last):
-    """Add row p − p_first of `cols` onto the pixels that window p saw: `_gather` transposed."""
+def _scatter(cols, image, p, p_end, size, kernel_size, stride, origin, dilation, c_range):
+    """Add row i of `cols` onto the pixels that window p + i saw: `_gather` transposed."""
     N, H, W, C = image.shape
     oh, ow = size
     flat = image.reshape(-1)
+    kh, kw = kernel_size
+    c_first, c_last = c_range
     channels = c_last - c_first
     contiguous = dilation[1] == 1 and channels == C
-    for p in range(p_first, p_last):
-        n, i, j = p // (oh * ow), p // ow % oh, p % ow
-        row = cols[p - p_first]
+    for q in range(p, p_end):
+        n, i, j = q // (oh * ow), q // ow % oh, q % ow
+        row = cols[q - p]
         z = j * stride[1] - origin[1]
         for u in range(kh):
             y = i * stride[0] - origin[0] + u * dilation[0]
@@ -221,36 +226,37 @@ def _scatter(cols, image, p_first, p_last, size, kh, kw, stride, origin, dilatio
 
 
 @kernel
-def _forward(first, last, image, weight, bias, out, rows, stride, origin, dilation, groups):
+def _forward(
+    first, last, image, filters, bias, out, rows, kernel_size, stride, origin, dilation, groups
+):
     """Tile t makes output pixels t·rows …: gather, multiply."""
-    O, kh, kw, per_group = weight.shape
-    N, oh, ow, _ = out.shape
-    pixels, outputs = N * oh * ow, O // groups
-    filters, flat_out = weight.reshape(O, kh * kw * per_group), out.reshape(pixels, O)
-    cols = np.empty((rows, kh * kw * per_group), image.dtype)
+    N, oh, ow, O = out.shape
+    (kh, kw), pixels, outputs = kernel_size, N * oh * ow, O // groups
+    per_group = image.shape[3] // groups
+    flat_out = out.reshape(pixels, O)
+    cols = np.empty((rows, len(filters)), image.dtype)
     for tile in range(first, last):
         p, p_end = tile * rows, min((tile + 1) * rows, pixels)
         flat_out[p:p_end] = bias
         for g in range(groups):
+            channels = (g * per_group, (g + 1) * per_group)
             _gather(
-                image, cols, p, p_end, (oh, ow), 0, kh, kw, stride, origin, dilation,
-                g * per_group, (g + 1) * per_group,
-            )  # fmt: skip
+                image, cols, p, p_end, (oh, ow), (0, kh), kw, stride, origin, dilation, channels
+            )
             o, o_end = g * outputs, (g + 1) * outputs
-            c = flat_out[p:p_end, o:o_end]
-            gemm(cols[: p_end - p], filters[o:o_end], c, False, True, True)
+            gemm(cols, filters[:, o:o_end], flat_out[p:p_end, o:o_end], False, True)
 
 
 @kernel
 def _input_gradient(
-    first, last, slope, weight, image_gradient, rows, images, stride, origin, dilation, groups
-):
+    first, last, slope, filters, image_gradient, rows, images,
+    kernel_size, stride, origin, dilation, groups,
+):  # fmt: skip
     """Task t does images t·images …, tile by tile: multiply, scatter."""
-    O, kh, kw, per_group = weight.shape
-    N, oh, ow, _ = slope.shape
-    outputs = O // groups
-    filters, flat_slope = weight.reshape(O, kh * kw * per_group), slope.reshape(N * oh * ow, O)
-    cols = np.empty((rows, kh * kw * per_group), slope.dtype)
+    N, oh, ow, O = slope.shape
+    outputs, per_group = O // groups, image_gradient.shape[3] // groups
+    flat_slope = slope.reshape(N * oh * ow, O)
+    cols = np.empty((rows, filters.shape[1]), slope.dtype)
     for task in range(first, last):
         task_end = min((task + 1) * images, N) * oh * ow
         for p in range(task * images * oh * ow, task_end, rows):
@@ -258,24 +264,25 @@ def _input_gradient(
             for g in range(groups):
                 o, o_end = g * outputs, (g + 1) * outputs
                 tile = cols[: p_end - p]
-                gemm(flat_slope[p:p_end, o:o_end], filters[o:o_end], tile, False, False, False)
+                gemm(flat_slope[p:p_end, o:o_end], filters[o:o_end], tile, False, False)
+                channels = (g * per_group, (g + 1) * per_group)
                 _scatter(
-                    cols, image_gradient, p, p_end, (oh, ow), kh, kw, stride, origin, dilation,
-                    g * per_group, (g + 1) * per_group,
+                    cols, image_gradient, p, p_end, (oh, ow),
+                    kernel_size, stride, origin, dilation, channels,
                 )  # fmt: skip
 
 
 @kernel
 def _weight_gradient(
-    first, last, slope, image, partial, rows, kernel_rows, stride, origin, dilation, groups
-):
+    first, last, slope, image, partial, rows, kernel_rows,
+    kernel_size, stride, origin, dilation, groups,
+):  # fmt: skip
     """Task t does some rows of the kernel over a slab of pixels, tile by tile: gather, multiply."""
-    slabs, O, kh, kw, per_group = partial.shape
-    N, oh, ow, _ = slope.shape
-    pixels, outputs = N * oh * ow, O // groups
-    parts, depth = -(-kh // kernel_rows), -(-pixels // slabs)
+    N, oh, ow, O = slope.shape
+    (kh, kw), pixels, outputs = kernel_size, N * oh * ow, O // groups
+    per_group = image.shape[3] // groups
+    parts, depth = -(-kh // kernel_rows), -(-pixels // len(partial))
     flat_slope = slope.reshape(pixels, O)
-    flat_partial = partial.reshape(slabs, O, kh * kw * per_group)
     cols = np.empty((rows, kernel_rows * kw * per_group), image.dtype)
     for task in range(first, last):
         slab, u = task // parts, task % parts * kernel_rows
@@ -285,14 +292,16 @@ def _weight_gradient(
         for p in range(slab * depth, slab_end, rows):
             p_end = min(p + rows, slab_end)
             for g in range(groups):
+                channels = (g * per_group, (g + 1) * per_group)
                 _gather(
-                    image, cols, p, p_end, (oh, ow), u, u_end, kw, stride, origin, dilation,
-                    g * per_group, (g + 1) * per_group,
+                    image, cols, p, p_end, (oh, ow),
+                    (u, u_end), kw, stride, origin, dilation, channels,
                 )  # fmt: skip
                 o, o_end = g * outputs, (g + 1) * outputs
                 tile = cols[: p_end - p, : k_end - k]
-                c = flat_partial[slab, o:o_end, k:k_end]
-                gemm(flat_slope[p:p_end, o:o_end], tile, c, True, False, True)
+                gemm(
+                    tile, flat_slope[p:p_end, o:o_end], partial[slab, k:k_end, o:o_end], True, True
+                )
 
 
 @kernel

@@ -6,13 +6,12 @@ the number of threads.
 
 import numpy as np
 
-from minigrad.cpu.matmul import matmul
+from minigrad.cpu.matmul import matmul, transposed
 
 
 def linear_forward(x, weight, bias):
     """Weigh and sum: (N, I), (O, I), (O,) or None → (N, O)."""
-    x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
-    return matmul(x, weight, transpose_b=True, bias=bias)
+    return matmul(np.ascontiguousarray(x), transposed(weight), bias=bias)
 
 
 def linear_input_gradient(gradient, weight):
@@ -22,7 +21,8 @@ def linear_input_gradient(gradient, weight):
 
 def linear_weight_gradient(gradient, x):
     """(N, O), (N, I) → (O, I)."""
-    return matmul(np.ascontiguousarray(gradient), np.ascontiguousarray(x), transpose_a=True)
+    x, gradient = np.ascontiguousarray(x), np.ascontiguousarray(gradient)
+    return matmul(x, gradient, transpose_a=True).T
 
 
 def linear_bias_gradient(gradient):
