@@ -34,11 +34,12 @@ def cli() -> None:
 @click.option("--epochs", default=DEFAULT.epochs, show_default=True)
 @click.option("--lr", default=DEFAULT.lr, show_default=True, help="Highest learning rate (Adam).")
 @click.option("--seed", default=DEFAULT.seed, show_default=True, help="Same seed, same numbers.")
+@click.option("--pictures", type=int, help="Train on the first so many only.  [default: all]")
 @click.option("--threads", type=int, help="How many the kernels use.  [default: all cores]")
 @click.option("--batch-norm/--no-batch-norm", default=DEFAULT.batch_norm, show_default=True)
 @click.option("--aux-heads/--no-aux-heads", default=DEFAULT.aux_heads, show_default=True)
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
-def train(threads: int | None, run: Path | None, **options: Any) -> None:
+def train(pictures: int | None, threads: int | None, run: Path | None, **options: Any) -> None:
     r"""Train GoogLeNet on 5,000 embedded pictures of Fashion-MNIST, test it on 1,000 others.
 
     Leaves a folder with metrics.csv, curves.png, config.json and model.safetensors.
@@ -55,12 +56,18 @@ def train(threads: int | None, run: Path | None, **options: Any) -> None:
     from googlenet.run_folder import RunFolder
     from googlenet.screen import Screen
     from googlenet.train import train as run_training
-    from minigrad.data import FashionMNIST
+    from minigrad.data import ArrayDataset, FashionMNIST
 
     if threads is not None:
         minigrad.set_num_threads(threads)
     console = Console()
-    training, test = FashionMNIST(train=True), FashionMNIST(train=False)
+    training: ArrayDataset = FashionMNIST(train=True)
+    test = FashionMNIST(train=False)
+    if pictures is not None:
+        if not 0 < pictures <= len(training):
+            raise ValueError(f"pictures must lie between 1 and {len(training)}, got {pictures}")
+        kept = slice(pictures)
+        training = ArrayDataset(training.images[kept], training.labels[kept], training.classes)
     minigrad.manual_seed(recipe.seed)
     net = GoogLeNet(
         num_classes=len(training.classes),

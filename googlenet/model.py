@@ -25,8 +25,15 @@ class Outputs(NamedTuple):
 class ConvReLU(nn.Conv2d):
     """A convolution followed by ReLU; with batch normalisation between them if asked for."""
 
-    def __init__(self, *sizes: int, batch_norm: bool = False, **options: Any) -> None:
-        super().__init__(*sizes, **options)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        batch_norm: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, **options)
         self.bn = nn.BatchNorm2d(self.out_channels) if batch_norm else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,7 +142,7 @@ class GoogLeNet(nn.Module):
         self.num_classes, self.in_channels, self.image_size = num_classes, in_channels, image_size
         self.aux_heads, self.aux_dropout, self.batch_norm = aux_heads, aux_dropout, batch_norm
         generator = generator or minigrad.random.default_generator()
-        options = {"generator": generator, "batch_norm": batch_norm}
+        options: dict[str, Any] = {"generator": generator, "batch_norm": batch_norm}
 
         self.stages: list[str] = []
         for step in architecture.walk(in_channels, image_size, batch_norm):

@@ -44,7 +44,7 @@ class RunFolder:
 
     def write_config(self, recipe: Recipe, **facts: Any) -> None:
         """Write what was asked for, and what it ran on."""
-        versions = {name: version(name) for name in ("numpy", "numba", "scipy")}
+        versions = {name: version(name) for name in ("numpy", "numba")}
         content = {"format": FORMAT, "recipe": asdict(recipe), **facts, "versions": versions}
         self._write("config.json", json.dumps(content, indent=2) + "\n")
 

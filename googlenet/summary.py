@@ -118,7 +118,13 @@ def table(net: GoogLeNet) -> Table:
 
 
 def _total(name: str, counted: list[Row]) -> Row:
-    return Row(name, (), *(sum(row[i] for row in counted) for i in (2, 3, 4)))
+    return Row(
+        name,
+        (),
+        sum(row.parameters for row in counted),
+        sum(row.multiply_adds for row in counted),
+        sum(row.activations for row in counted),
+    )
 
 
 def _cells(row: Row) -> list[str]:

@@ -24,6 +24,7 @@ from minigrad.data import (
     RandomHorizontalFlip,
     Resize,
     ToFloat,
+    Transform,
 )
 
 Metrics = dict[str, float]
@@ -78,8 +79,8 @@ def train(
     """
     minigrad.manual_seed(recipe.seed)
     mean, std = channel_statistics(training)
-    fixed = [Resize(recipe.image_size), ToFloat(), Normalize(mean, std)]
-    changed = [RandomHorizontalFlip()] if recipe.flip else []
+    fixed: list[Transform] = [Resize(recipe.image_size), ToFloat(), Normalize(mean, std)]
+    changed: list[Transform] = [RandomHorizontalFlip()] if recipe.flip else []
     batches = DataLoader(
         training, recipe.batch_size, shuffle=True, seed=recipe.seed,
         transform=Compose([*changed, *fixed]),

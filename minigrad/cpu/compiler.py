@@ -29,7 +29,7 @@ def kernel(function: Callable) -> Callable:
     compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})(
         function
     )
-    if not numba.config.DISABLE_JIT:
+    if hasattr(compiled, "_cache"):  # not with compilation switched off
         # Numba drops a cached kernel when the file that holds it changes. Kernels also take in
         # helpers from other files, so ours are dropped when any kernel file does.
         compiled._cache._cache_file._source_stamp = _stamp_of_all_kernels()

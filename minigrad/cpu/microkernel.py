@@ -178,15 +178,15 @@ class _Code:
 
     def _call(self, name, result, *arguments):
         """Call one of LLVM's own functions on vectors."""
-        arguments = list(arguments)
         full = f"llvm.{name}.{self.name}"
+        operands = list(arguments)
         if name.startswith("masked"):
             full += ".p0"
             alignment = ir.Constant(ir.IntType(32), self.itemsize)
-            arguments.insert(1 if name == "masked.load" else 2, alignment)
-        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+            operands.insert(1 if name == "masked.load" else 2, alignment)
+        kind = ir.FunctionType(result, [operand.type for operand in operands])
         function = cgutils.get_or_insert_function(self.builder.module, kind, full)
-        return self.builder.call(function, arguments)
+        return self.builder.call(function, operands)
 
 
 tile_product = _tile_product(steps_along_k=True)

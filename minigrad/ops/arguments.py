@@ -66,8 +66,8 @@ def window_padding(
         return h, w
     if isinstance(padding, str):
         raise ValueError(f'{name}: padding must be "same", "valid" or numbers, got {padding!r}')
-    h, w = pair(name, "padding", padding, 0)
-    return (h, h), (w, w)
+    both = pair(name, "padding", padding, 0)
+    return (both[0], both[0]), (both[1], both[1])
 
 
 def output_size(

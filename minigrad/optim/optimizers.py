@@ -41,7 +41,7 @@ class Optimizer:
         given = list(parameters)
         if not given:
             raise ValueError(f"{name}: no parameters to optimise")
-        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+        groups: list[Any] = given if isinstance(given[0], Mapping) else [{"params": given}]
         self.groups: list[Group] = []
         self.state: dict[Parameter, dict[str, np.ndarray]] = {}
         seen: set[int] = set()
@@ -192,5 +192,5 @@ class Adam(Optimizer):
         state["step"] += 1
         updates.adam(
             data, gradient, state["mean"], state["square"], int(state["step"]),
-            group["lr"], *group["betas"], group["eps"], group["weight_decay"],
+            group["lr"], group["betas"], group["eps"], group["weight_decay"],
         )  # fmt: skip

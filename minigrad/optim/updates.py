@@ -13,7 +13,7 @@ from minigrad.cpu.layout import flat, like
 BLOCK = 1 << 14  # numbers in one task
 
 
-def sgd(data, gradient, velocity, lr, momentum, weight_decay, nesterov):  # type: ignore[no-untyped-def]
+def sgd(data, gradient, velocity, lr, momentum, weight_decay, nesterov):
     """Change `data` and `velocity` in place; see `minigrad.optim.SGD`."""
     one = data.dtype.type
     run(
@@ -23,9 +23,9 @@ def sgd(data, gradient, velocity, lr, momentum, weight_decay, nesterov):  # type
     )  # fmt: skip
 
 
-def adam(data, gradient, mean, square, step, lr, beta1, beta2, eps, weight_decay):  # type: ignore[no-untyped-def]
+def adam(data, gradient, mean, square, step, lr, betas, eps, weight_decay):
     """Change `data`, `mean` and `square` in place; see `minigrad.optim.Adam`."""
-    one = data.dtype.type
+    one, (beta1, beta2) = data.dtype.type, betas
     # m̂ and v̂ differ from m and v by factors that are the same for all weights.
     step_size = lr / (1 - beta1**step)
     root = (1 - beta2**step) ** 0.5
