@@ -1,4 +1,4 @@
-"""The whole paper network at 224 pixels, in float64, against PyTorch: outputs and every gradient."""
+"""The whole paper network at 224 pixels in float64 against PyTorch: outputs and all gradients."""
 
 import numpy as np
 import pytest

@@ -76,9 +76,10 @@ def test_stages_are_those_of_the_table():
 
 def test_names_of_parameters():
     names = set(GoogLeNet(10, in_channels=1, image_size=32).state_dict())
-    inception = "conv_1x1 conv_3x3_reduce conv_3x3 conv_5x5_reduce conv_5x5 pool_proj".split()
+    reduced = [f"conv_{size}{end}" for size in ("3x3", "5x5") for end in ("_reduce", "")]
+    inception = ["conv_1x1", *reduced, "pool_proj"]
     layers = ["conv1", "conv2_reduce", "conv2", "classifier"]
-    for stage in "3a 3b 4a 4b 4c 4d 4e 5a 5b".split():
+    for stage in ["3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"]:
         layers += [f"inception_{stage}.{name}" for name in inception]
     layers += [f"aux_{s}.{name}" for s in ("4a", "4d") for name in ("conv", "fc", "classifier")]
     assert names == {f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")}
