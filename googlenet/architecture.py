@@ -87,7 +87,8 @@ STAGES: tuple[Stage, ...] = (
 AUX_AFTER = ("inception_4a", "inception_4d")  # the two heads that help gradients on their way back
 AUX_WEIGHT = 0.3  # of each head's loss in the total
 AUX_CHANNELS, AUX_FEATURES = 128, 1024  # of a head: its 1×1 convolution, its hidden layer
-AUX_POOL = (5, 3)  # kernel and stride of a head's average pool: 14×14 → 4×4
+AUX_POOL = (5, 3)  # kernel and stride of a head's average pool
+AUX_SIDE = 4  # of what it gives: 14×14 → 4×4
 
 SMALLEST_IMAGE = 32
 
@@ -123,11 +124,18 @@ def walk(in_channels: int, image_size: int, batch_norm: bool = False) -> Iterato
         yield Step(stage, before[0], channels, before[1], size)
 
 
-def aux_pool(map_size: int) -> tuple[int, int, int]:
-    """Give the kernel, stride and output size of an auxiliary head's average pool.
+def aux_side(map_size: int) -> int:
+    """Give the side of the square that an auxiliary head pools its map to: the paper's 4.
 
-    On maps smaller than the paper's 14×14 the window shrinks to the map.
+    Maps that are smaller stay as they are.
+    """
+    return min(AUX_SIDE, map_size)
+
+
+def aux_pool_fits(map_size: int) -> bool:
+    """Tell whether the paper's pool, 5×5 with stride 3, gives 4×4: on its own 14×14, up to 16×16.
+
+    On maps of other sizes the heads average adaptively instead.
     """
     kernel, stride = AUX_POOL
-    kernel = min(kernel, map_size)
-    return kernel, stride, (map_size - kernel) // stride + 1
+    return (map_size - kernel) // stride + 1 == AUX_SIDE

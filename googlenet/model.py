@@ -72,8 +72,8 @@ class AuxiliaryHead(nn.Module):
     """A small classifier on an inner stage: its loss brings gradients to the stages before it.
 
     Average pool, 1×1 convolution to 128 channels, linear to 1024, dropout, linear to the classes.
-    At 224 pixels the pool is the paper's, 5×5 with stride 3, 14×14 → 4×4. On smaller images its
-    window shrinks to the map it stands on, and its output with it.
+    At 224 pixels the pool is the paper's, 5×5 with stride 3, 14×14 → 4×4. For images of other sizes
+    it averages to 4×4 adaptively, and leaves maps that are smaller as they are.
     """
 
     def __init__(
@@ -84,7 +84,11 @@ class AuxiliaryHead(nn.Module):
         generator: np.random.Generator,
         **options: Any,
     ) -> None:
-        self.kernel_size, self.stride, side = architecture.aux_pool(step.out_size)
+        side = architecture.aux_side(step.out_size)
+        if architecture.aux_pool_fits(step.out_size):
+            self.pool: nn.Module = nn.AvgPool2d(*architecture.AUX_POOL)
+        else:
+            self.pool = nn.AdaptiveAvgPool2d(side)
         channels, features = architecture.AUX_CHANNELS, architecture.AUX_FEATURES
         self.conv = ConvReLU(step.out_channels, channels, 1, generator=generator, **options)
         self.fc = nn.Linear(channels * side * side, features, generator=generator)
@@ -93,7 +97,7 @@ class AuxiliaryHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) → logits (N, classes)."""
-        x = self.conv(F.avg_pool2d(x, self.kernel_size, self.stride))
+        x = self.conv(self.pool(x))
         x = self.dropout(F.relu(self.fc(x.flatten(1))))
         return self.classifier(x)
 
@@ -207,8 +211,7 @@ def _begin(net: GoogLeNet, generator: np.random.Generator) -> None:
     """Give all weights their first values.
 
     He's normal distribution keeps signals alive through 22 layers of ReLU without batch norm. The
-    classifiers begin near zero instead, so that the first loss is ln(classes): no class is
-    preferred before anything was learned.
+    classifiers begin smaller, so that no class is preferred much before anything was learned.
     """
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

@@ -76,7 +76,7 @@ def _stage(net: GoogLeNet, step: Step) -> Row:
 def _head(net: GoogLeNet, step: Step) -> Row:
     name = step.stage.name.replace("inception", "aux")
     head = getattr(net, name)
-    pixels = architecture.aux_pool(step.out_size)[2] ** 2
+    pixels = architecture.aux_side(step.out_size) ** 2
     linear = head.fc.weight.size + head.classifier.weight.size
     numbers = pixels * (step.out_channels + 2 * head.conv.out_channels)
     numbers += 3 * head.fc.out_features + net.num_classes

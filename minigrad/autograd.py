@@ -112,7 +112,7 @@ class Leaf(Node):
         if tensor.grad is None:
             tensor.grad = tensor.new(gradient if fresh else gradient.copy(order="K"))
         else:
-            tensor.grad = tensor.new(tensor.grad.data + gradient)
+            tensor.grad = tensor.new(np.asarray(tensor.grad.data + gradient))
 
 
 def record(name: str, result: Any, *rules: tuple[Variable, Vjp]) -> "Tensor":
@@ -167,8 +167,9 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             continue
         for parent, vjp in zip(node.parents, node.vjps or (), strict=True):
             part = _checked(node, parent, vjp(gradient))
-            # What is new belongs to us alone, and more may be added to it in place.
-            part_is_fresh = _owner(part) is not _owner(gradient)
+            # What is new belongs to us alone, and more may be added to it in place, unless its
+            # numbers share memory: a broadcast view, which NumPy does not let us write to.
+            part_is_fresh = part.flags.writeable and _owner(part) is not _owner(gradient)
             if parent not in pending:
                 pending[parent] = part, part_is_fresh
                 continue
@@ -176,7 +177,7 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             if total_is_fresh:
                 total += part
             else:
-                pending[parent] = total + part, True
+                pending[parent] = np.asarray(total + part), True  # NumPy's 0-d sum is no array
         if not retain_graph:
             node.vjps = None
 

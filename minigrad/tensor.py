@@ -50,11 +50,14 @@ def tensor(
         array_like = array_like.data
     typed = isinstance(array_like, np.ndarray | np.generic)
     try:
-        data = np.array(array_like, dtype=dtype)
+        values = np.asarray(array_like)
     except ValueError as error:
         raise TypeError(f"tensor: cannot make an array of these values ({error})") from None
-    if data.dtype.kind not in "fiub":
-        raise TypeError(f"tensor: values must be real numbers or booleans, got dtype {data.dtype}")
+    wanted = values.dtype if dtype is None else np.dtype(dtype)
+    for kind in (values.dtype, wanted):
+        if kind.kind not in "fiub":
+            raise TypeError(f"tensor: values must be real numbers or booleans, got dtype {kind}")
+    data = values.astype(wanted)
     if not typed and dtype is None and data.dtype == np.float64:
         data = data.astype(np.float32)
     return Tensor(data, requires_grad)
@@ -84,6 +87,11 @@ class Tensor(Variable):
     def new(self, data: Array) -> "Tensor":
         """Make a plain tensor of `data`."""
         return Tensor(data)
+
+    def __reduce__(self) -> Any:
+        # For copy and pickle: the numbers, with a leaf of their own. A copied node would still
+        # send its gradient to the tensor it was copied from.
+        return type(self), (self.data, isinstance(self.node, Leaf))
 
     # -- what it is --------------------------------------------------------------------------
 

@@ -45,4 +45,4 @@ def like(x, model):
 
 def _memory_order(x):
     """List the axes from the one with the longest steps to the one with the shortest."""
-    return sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    return sorted(range(x.ndim), key=x.strides.__getitem__, reverse=True)

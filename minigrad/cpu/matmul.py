@@ -10,7 +10,14 @@ from minigrad.cpu.threads import run
 ROWS = 16 * microkernel.ROWS  # of one tile, at most
 FINEST = 4 * microkernel.ROWS, 64  # rows and columns of one tile, at least
 DEPTH = 2048  # of one slab of k, at least
-ENOUGH = 8  # tiles to keep a few threads busy
+
+
+def pieces_worth(multiply_adds):
+    """Tell into how many pieces to cut a piece of work, at least, to keep a few threads busy.
+
+    Four million multiply-adds take some forty microseconds. To wake a thread for less is a loss.
+    """
+    return min(max(multiply_adds >> 22, 1), 8)
 
 
 def matmul(a, b, transpose_a=False, bias=None):
@@ -46,12 +53,12 @@ def transposed(a):
 
 def _cut(m, n, k):
     """Choose the size of a tile and into how many slabs to cut k. Looks at shapes only."""
-    rows, columns = ROWS, max(n, 1)
-    if m <= ROWS * (ENOUGH - 1):  # few rows: cut them finer, then the columns too
-        rows = max(FINEST[0], _share(m, ENOUGH, microkernel.ROWS))
-        columns = max(FINEST[1], _share(n, -(-ENOUGH // _pieces(m, rows)), 32))
+    rows, columns, worth = ROWS, max(n, 1), pieces_worth(m * n * k)
+    if _pieces(m, rows) < worth:  # few rows: cut them finer, then the columns too
+        rows = max(FINEST[0], _share(m, worth, microkernel.ROWS))
+        columns = max(FINEST[1], _share(n, -(-worth // _pieces(m, rows)), 32))
     tiles = _pieces(m, rows) * _pieces(n, columns)
-    slabs = min(-(-ENOUGH // tiles), max(1, k // DEPTH))
+    slabs = min(-(-worth // tiles), max(1, k // DEPTH))
     return rows, columns, slabs
 
 
@@ -86,13 +93,22 @@ def _tiles(first, last, a, b, start, out, transpose_a, rows, columns):
         gemm(part, b[k_start:k_end, j:j_end], c, transpose_a, slab == 0)
 
 
-BLOCK = 16  # rows and columns that are turned at a time, within the cache
+BLOCK = 16  # rows that are turned at a time: one line of the cache in each row of the result
 
 
 @kernel
 def _transpose(first, last, a, out):
+    """Task t turns rows t·16 …, in squares of 16 × 16, written along rows of the result."""
     m, n = a.shape
-    for j in range(0, n, BLOCK):
-        for i in range(first * BLOCK, min(last * BLOCK, m)):
-            for jj in range(j, min(j + BLOCK, n)):
-                out[jj, i] = a[i, jj]
+    whole = min(last, m // BLOCK)
+    flat_a, flat_out = a.reshape(-1), out.reshape(-1)
+    for i in range(first * BLOCK, whole * BLOCK, BLOCK):
+        for square in range(0, n, BLOCK):
+            for j in range(square, min(square + BLOCK, n)):
+                source = flat_a[i * n + j :]
+                target = flat_out[j * m + i : j * m + i + BLOCK]
+                for step in range(BLOCK):
+                    target[step] = source[step * n]
+    for i in range(max(first, whole) * BLOCK, min(last * BLOCK, m)):
+        for j in range(n):
+            out[j, i] = a[i, j]

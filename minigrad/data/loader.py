@@ -14,17 +14,18 @@ import numpy as np
 
 from minigrad.data.datasets import Dataset
 from minigrad.data.transforms import Transform, to_float
+from minigrad.tensor import Tensor
 
 __all__ = ["Batch", "DataLoader", "collate"]
 
-Batch = tuple[np.ndarray, np.ndarray]
+Batch = tuple[Tensor, Tensor]
 THREAD_NAME = "minigrad-data"
 
 
 class DataLoader:
     """Batches of images and labels, prepared while the last one is being used.
 
-    Iterating yields ``(images, labels)``: float32 (N, C, H, W) and int64 (N,); see `collate`.
+    Iterating yields tensors ``(images, labels)``: float32 (N, C, H, W) and int64 (N,); see `collate`.
 
     Parameters
     ----------
@@ -165,9 +166,9 @@ def collate(samples: Sequence[tuple[np.ndarray, int]]) -> Batch:
 
     Returns
     -------
-    images
+    images : Tensor
         (N, C, H, W), float32, contiguous. Bytes are scaled to 0 … 1, as `to_float` does.
-    labels
+    labels : Tensor
         (N,), int64.
 
     Raises
@@ -182,7 +183,8 @@ def collate(samples: Sequence[tuple[np.ndarray, int]]) -> Batch:
             f"collate: the images of a batch must have one shape, but have {len(shapes)}, among "
             f"them {shapes[0]} and {shapes[1]}; Resize((height, width)) gives them one"
         )
-    return np.ascontiguousarray(to_float(np.stack(images))), np.array(labels, np.int64)
+    batch = np.ascontiguousarray(to_float(np.stack(images)))
+    return Tensor(batch), Tensor(np.array(labels, np.int64))
 
 
 class EpochRandomness:

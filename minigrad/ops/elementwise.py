@@ -21,31 +21,45 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
     if gradient.shape == shape:
         return gradient
     added = gradient.ndim - len(shape)
-    stretched = [added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] > 1]
+    stretched = [
+        added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1
+    ]
     return gradient.sum(axis=(*range(added), *stretched), keepdims=True).reshape(shape)
 
 
 def operands(name: str, *values: Operand) -> list["Tensor"]:
     """Make tensors of all `values`, of dtypes that combine without surprise.
 
-    A Python number takes the dtype of the tensors it meets; an integer tensor that meets a
-    floating one takes the floating dtype, so that float32 stays float32.
+    A Python number, or a NumPy scalar, takes the dtype of the tensors it meets; an integer tensor
+    that meets a floating one takes the floating dtype, so that float32 stays float32.
     """
     some = next((value for value in values if isinstance(value, Variable)), None)
     if some is None:
         kinds = ", ".join(type(value).__name__ for value in values)
         raise TypeError(f"{name}: at least one operand must be a Tensor, got {kinds}")
-    dtype = _common_dtype(
-        [value.data if isinstance(value, Variable) else value for value in values]
-    )
-    return [
-        some.new(np.asarray(value, dtype))
-        if not isinstance(value, Variable)
-        else value
-        if value.data.dtype == dtype
-        else cast(value, dtype)
-        for value in values
+    numbers = [_number(name, value) for value in values]
+    dtype = _common_dtype(numbers)
+    tensors: list[Any] = [
+        value if isinstance(value, Variable) else some.new(np.asarray(number, dtype))
+        for value, number in zip(values, numbers, strict=True)
     ]
+    return [t if t.data.dtype == dtype else cast(t, dtype) for t in tensors]
+
+
+def _number(name: str, value: Operand) -> Any:
+    """Return the array, or the Python number, that an operand stands for; refuse the rest."""
+    value = value.data if isinstance(value, Variable) else value
+    if isinstance(value, np.generic):
+        value = value.item()  # np.sqrt(2) is a float64, but must not make one of a float32 tensor
+    if isinstance(value, int | float):
+        return value
+    dtype = getattr(value, "dtype", None)
+    if getattr(dtype, "kind", None) not in tuple("fiub"):
+        raise TypeError(
+            f"{name}: an operand must be a Tensor, an array of real numbers or a number, "
+            f"got {type(value).__name__}" + ("" if dtype is None else f" of {dtype}")
+        )
+    return value
 
 
 def _common_dtype(values: list[Any]) -> np.dtype:
@@ -60,7 +74,8 @@ def _common_dtype(values: list[Any]) -> np.dtype:
 
 def cast(x: "Tensor", dtype: np.dtype) -> "Tensor":
     """Give `x` another dtype; the gradient comes back in its own."""
-    return record("cast", x.data.astype(dtype), (x, lambda gradient: gradient.astype(x.dtype)))
+    before = x.data.dtype
+    return record("cast", x.data.astype(dtype), (x, lambda gradient: gradient.astype(before)))
 
 
 def floating(x: "Tensor") -> "Tensor":
@@ -186,7 +201,7 @@ def where(condition: Operand, a: Operand, b: Operand) -> "Tensor":
     >>> import minigrad
     >>> x = minigrad.tensor([-1.0, 2.0])
     >>> minigrad.where(x > 0, x, 0.1 * x)
-    tensor([-0.1,  2. ], dtype=float32, op=where)
+    tensor([-0.1,  2. ], dtype=float32)
     """
     mask = condition.data if isinstance(condition, Variable) else np.asarray(condition)
     if mask.dtype != np.bool_:
@@ -243,10 +258,12 @@ def tanh(x: "Tensor") -> "Tensor":
 def sigmoid(x: "Tensor") -> "Tensor":
     """Return σ(x) = 1/(1 + e⁻ˣ); its derivative is σ(1 − σ).
 
-    Computed as (1 + tanh(x/2))/2, which no x overflows.
+    Computed from exp(−|x|), which no x overflows: 1/(1 + e⁻ˣ) for x ≥ 0, eˣ/(1 + eˣ) below, where
+    the small numbers keep all of their digits.
     """
     x = floating(x)
-    y = (1 + np.tanh(x.data / 2)) / 2
+    small = np.exp(-np.abs(x.data))
+    y = np.where(x.data >= 0, 1, small) / (1 + small)
     return record("sigmoid", y, (x, lambda gradient: gradient * y * (1 - y)))
 
 
@@ -263,9 +280,12 @@ def clip(x: "Tensor", min: float | None = None, max: float | None = None) -> "Te
     """
     if min is None and max is None:
         raise ValueError("clip: give min, max or both")
+    x, *bounds = operands("clip", x, *(bound for bound in (min, max) if bound is not None))
+    low = None if min is None else bounds[0].data
+    high = None if max is None else bounds[-1].data
     inside = np.ones(x.data.shape, bool)
-    if min is not None:
-        inside &= x.data >= min
-    if max is not None:
-        inside &= x.data <= max
-    return record("clip", np.clip(x.data, min, max), (x, lambda gradient: gradient * inside))
+    if low is not None:
+        inside &= x.data >= low
+    if high is not None:
+        inside &= x.data <= high
+    return record("clip", np.clip(x.data, low, high), (x, lambda gradient: gradient * inside))

@@ -29,18 +29,20 @@ def matmul(a: Operand, b: Operand) -> "Tensor":
         )
     rows = x[np.newaxis, :] if x.ndim == 1 else x
     columns = y[:, np.newaxis] if y.ndim == 1 else y
+    # Shapes by themselves, so that each vjp keeps only the array it multiplies by.
+    shape_x, shape_y, shape_rows, shape_columns = x.shape, y.shape, rows.shape, columns.shape
 
     def as_matrix(gradient: Array) -> Array:
-        if x.ndim == 1:
-            gradient = np.expand_dims(gradient, -1 if y.ndim == 1 else -2)
-        return gradient[..., np.newaxis] if y.ndim == 1 else gradient
+        if len(shape_x) == 1:
+            gradient = np.expand_dims(gradient, -1 if len(shape_y) == 1 else -2)
+        return gradient[..., np.newaxis] if len(shape_y) == 1 else gradient
 
     def to_a(gradient: Array) -> Array:
         full = as_matrix(gradient) @ columns.swapaxes(-1, -2)
-        return unbroadcast(full, rows.shape).reshape(x.shape)
+        return unbroadcast(full, shape_rows).reshape(shape_x)
 
     def to_b(gradient: Array) -> Array:
         full = rows.swapaxes(-1, -2) @ as_matrix(gradient)
-        return unbroadcast(full, columns.shape).reshape(y.shape)
+        return unbroadcast(full, shape_columns).reshape(shape_y)
 
     return record("matmul", x @ y, (a, to_a), (b, to_b))

@@ -46,7 +46,7 @@ def mean(x: "Tensor", axis: Axis = None, keepdims: bool = False) -> "Tensor":
     """Return the mean over `axis`: the sum divided by how many were summed."""
     x = floating(x)
     axes, shape = _folded("mean", axis, x.data.ndim), x.data.shape
-    count = np.prod([shape[a] for a in axes], dtype=int)
+    count = int(np.prod([shape[a] for a in axes], dtype=int))  # NumPy's would make it float64
     result = x.data.mean(axis=axes, keepdims=keepdims)
     return record("mean", result, (x, lambda gradient: _unfold(gradient / count, axes, shape)))
 

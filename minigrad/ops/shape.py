@@ -165,9 +165,10 @@ def pad(x: "Tensor", padding: Sequence[int], value: float = 0.0) -> "Tensor":
     >>> import minigrad
     >>> minigrad.functional.pad(minigrad.tensor([[1.0, 2.0]]), (1, 0, 0, 1))
     tensor([[0., 1., 2.],
-            [0., 0., 0.]], dtype=float32, op=pad)
+            [0., 0., 0.]], dtype=float32)
     """
     padding, data = tuple(padding), x.data
+    shape, dtype = data.shape, data.dtype
     if len(padding) % 2 or len(padding) > 2 * data.ndim:
         raise ValueError(
             f"pad: padding must hold a pair (before, after) for some of the last axes of a tensor "
@@ -175,19 +176,17 @@ def pad(x: "Tensor", padding: Sequence[int], value: float = 0.0) -> "Tensor":
         )
     pairs = [(0, 0)] * (data.ndim - len(padding) // 2)
     pairs += [(padding[i], padding[i + 1]) for i in range(len(padding) - 2, -1, -2)]
-    after = tuple(n + a + b for n, (a, b) in zip(data.shape, pairs, strict=True))
-    if any(n < 0 for n in after):
-        raise ValueError(f"pad: padding {padding} cuts more off shape {data.shape} than there is")
+    if any(n + min(a, 0) + min(b, 0) < 0 for n, (a, b) in zip(shape, pairs, strict=True)):
+        raise ValueError(f"pad: padding {padding} cuts more off shape {shape} than there is")
+    after = tuple(n + a + b for n, (a, b) in zip(shape, pairs, strict=True))
     # The part of x that stays, and where it lies in the result.
-    kept = tuple(
-        slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(data.shape, pairs, strict=True)
-    )
+    kept = tuple(slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(shape, pairs, strict=True))
     place = tuple(slice(max(a, 0), m - max(b, 0)) for m, (a, b) in zip(after, pairs, strict=True))
-    result = np.full(after, value, data.dtype)
+    result = np.full(after, value, dtype)
     result[place] = data[kept]
 
     def vjp(gradient: Array) -> Array:
-        full = np.zeros(data.shape, data.dtype)
+        full = np.zeros(shape, dtype)
         full[kept] = gradient[place]
         return full
 

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.cpu import kernel, run
 from minigrad.cpu.layout import flat, like
 
-BLOCK = 1 << 14  # numbers in one task
+BLOCK = 1 << 16  # numbers in one task
 
 
 def sgd(data, gradient, velocity, lr, momentum, weight_decay, nesterov):

@@ -196,6 +196,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_reader_of_the_old_file_keeps_the_old_file(tmp_path):
+    target = tmp_path / "labels.gz"
+    write_idx(target, np.array([1, 2], np.uint8))
+    old = target.read_bytes()
+    with target.open("rb") as reader:
+        write_idx(target, np.array([3, 4, 5], np.uint8))
+        assert reader.read() == old
+    assert read_idx(target).tolist() == [3, 4, 5]
+
+
 def test_the_helper_of_these_tests_builds_good_files(path):
     shape = (2, 3)
     path.write_bytes(gzip.compress(idx_bytes(0x08, shape, bytes(range(math.prod(shape))))))

@@ -4,6 +4,7 @@ import gc
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -94,6 +95,30 @@ def test_break_ends_the_thread():
     for _ in DataLoader(Watched(), 4):
         break
     assert loader_threads() == []
+
+
+def test_what_was_ahead_is_dropped_when_the_consumer_stops(monkeypatch):
+    closing = threading.Event()
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def shutdown_and_tell(worker, wait, cancel_futures):
+        shutdown(worker, wait=False, cancel_futures=cancel_futures)
+        closing.set()
+        shutdown(worker, wait=wait)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shutdown_and_tell)
+    held_up = threading.Event()
+
+    def hold_up(index):
+        if index == 4:
+            held_up.set()
+            closing.wait(timeout=60)
+
+    dataset = Watched(action=hold_up)
+    for _ in DataLoader(dataset, 4, prefetch=9):
+        assert held_up.wait(timeout=60)
+        break  # while the thread is in the second batch, and eight more are waiting
+    assert dataset.fetched == list(range(8))
 
 
 def test_an_error_in_the_consumer_ends_the_thread():

@@ -51,7 +51,7 @@ def test_train_leaves_a_whole_run(trained):
 
 def test_train_tells_what_it_does(trained):
     folder, done = trained
-    assert "10,334,030 parameters" in done.stdout
+    assert "7,182,030 parameters" in done.stdout
     assert "loss main" in done.stdout
     assert "test accuracy" in done.stdout
     assert str(folder) in done.stdout

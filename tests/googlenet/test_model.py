@@ -148,11 +148,15 @@ def test_loss_is_the_weighted_sum():
     assert total.item() == pytest.approx(parts[0] + 0.3 * parts[1] + 0.3 * parts[2], rel=1e-6)
 
 
-def test_first_loss_is_that_of_no_preference():
-    """ln 10 for each head: the classifiers begin near zero."""
-    _, heads = loss(small()(IMAGES), np.array([0, 1, 2, 3]))
-    for part in heads.values():
-        assert part.item() == pytest.approx(np.log(10), abs=0.5)
+def test_first_weights():
+    """He's variance 2 / fan_in everywhere but in the classifiers, which begin at 0.01."""
+    for name, parameter in small().named_parameters():
+        if name.endswith("bias"):
+            assert not parameter.data.any()
+        elif parameter.size > 1000:
+            fan_in = np.prod(parameter.shape[1:])
+            wanted = 0.01 if "classifier" in name else np.sqrt(2 / fan_in)
+            assert parameter.data.std() == pytest.approx(wanted, rel=0.1), name
 
 
 def test_batch_norm_in_place_of_lrn():

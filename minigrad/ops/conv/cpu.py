@@ -26,12 +26,11 @@ from minigrad.cpu import microkernel
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
 from minigrad.cpu.layout import channels_first, channels_last
-from minigrad.cpu.matmul import matmul, transposed
+from minigrad.cpu.matmul import matmul, pieces_worth, transposed
 from minigrad.cpu.threads import run
 from minigrad.ops.window import fitting_windows
 
 TILE_NUMBERS = 1 << 17  # in one tile of columns: 512 KiB of float32
-ENOUGH = 8  # tasks to keep a few threads busy
 
 
 def im2col(x, kernel_size, stride, padding, dilation):
@@ -65,7 +64,7 @@ def conv2d_forward(x, weight, bias, stride, padding, dilation, groups):
         out = matmul(image.reshape(-1, C), filters, bias=start)
         return channels_first(out.reshape(N, oh, ow, O))
     out = np.empty((N, oh, ow, O), x.dtype)
-    rows = _tile_rows(N * oh * ow, len(filters))
+    rows = _tile_rows(N * oh * ow, *filters.shape)
     geometry = (*kernel_size,), stride, (padding[0][0], padding[1][0]), dilation
     run(_forward, -(-N * oh * ow // rows), image, filters, start, out, rows, *geometry, groups)
     return channels_first(out)
@@ -82,7 +81,7 @@ def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilati
     # Windows overlap, so that two tiles of one image add to the same pixels. Two images never do:
     # a task is a few whole images.
     pixels = gradient.shape[2] * gradient.shape[3]
-    rows = _tile_rows(N * pixels, filters.shape[1])
+    rows = _tile_rows(N * pixels, *filters.shape[::-1])
     images = max(1, rows // max(pixels, 1))
     geometry = (*kernel_size,), stride, (padding[0][0], padding[1][0]), dilation
     run(
@@ -103,9 +102,10 @@ def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation,
     pixels = slope.size // O
     kernel_rows = min(kh, max(1, 384 // (kw * per_group)))
     parts = -(-kh // kernel_rows)
-    slabs = min(-(-ENOUGH // parts), max(1, pixels // 512))
+    worth = pieces_worth(pixels * O * kh * kw * per_group)
+    slabs = min(-(-worth // parts), max(1, pixels // 512))
     partial = np.zeros((slabs, kh * kw * per_group, O), gradient.dtype)
-    rows = _tile_rows(pixels, kernel_rows * kw * per_group)
+    rows = _tile_rows(pixels, kernel_rows * kw * per_group, O)
     geometry = (kh, kw), stride, (padding[0][0], padding[1][0]), dilation
     run(
         _weight_gradient, slabs * parts,
@@ -133,11 +133,12 @@ def _is_pointwise(kernel_size, stride, padding, groups):
     return (*kernel_size, *stride, groups) == (1, 1, 1, 1, 1) and not any(map(any, padding))
 
 
-def _tile_rows(pixels, numbers_per_row):
+def _tile_rows(pixels, k, outputs):
     """Choose how many pixels a tile has: what the cache holds, but enough tiles for all threads."""
     step = microkernel.ROWS
-    fitting = min(TILE_NUMBERS // numbers_per_row, 1024, -(-pixels // ENOUGH))
-    return max(fitting // step, 4) * step
+    share = -(-pixels // pieces_worth(pixels * k * outputs))
+    fitting = min(TILE_NUMBERS // k, 1024, share)
+    return max(-(-fitting // step), 4) * step
 
 
 # -- moving numbers between images and columns -------------------------------------------------

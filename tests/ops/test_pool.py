@@ -1,0 +1,405 @@
+"""Pooling: the rungs agree, the gradients are right, every corner of the geometry occurs."""
+
+import gc
+import inspect
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad.cpu import get_num_threads, set_num_threads
+from minigrad.ops.pool import RUNGS, adaptive_avg_pool2d, avg_pool2d, max_pool2d
+from minigrad.testing import gradcheck
+from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers, scrambled
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+SEEDS = st.integers(0, 2**32 - 1)
+
+# Kernels below are at most 3×3, so that an average divides by 1, 2, 3, 4, 6 or 9. Multiples of 36
+# make every quotient an integer, and every sum of quotients exact.
+EXACT = 36
+
+# Ceil mode allows an image that is smaller than the window.
+SMALL = (1, 1, 2, 2), (3, 3), (2, 2), ((0, 0), (0, 0)), (1, 1), True
+
+
+@st.composite
+def axes(draw, ceil_mode, dilated, symmetric):
+    """Draw one axis from the output's side: (length, kernel, stride, padding, dilation).
+
+    The input is what so many windows cover, plus a leftover that the stride does not reach, or, in
+    ceil mode, minus what the last window lacks, minus the padding. Nothing has to be thrown away.
+    """
+    windows, kernel, stride = (draw(st.integers(1, 3)) for _ in range(3))
+    dilation = draw(st.integers(1, 2)) if dilated else 1
+    covered = (windows - 1) * stride + (kernel - 1) * dilation + 1
+    if symmetric:
+        # PyTorch's window must see a pixel; with dilation, it needs as many as one step has.
+        least = dilation if kernel > 1 else 1
+        before = after = draw(st.integers(0, min(kernel // 2, (covered - least) // 2)))
+    else:
+        least = 1
+        before = draw(st.integers(0, kernel // 2))
+        after = draw(st.integers(0, min(kernel // 2, covered - least - before)))
+    room = covered - before - after
+    slack = draw(st.integers(max(1 - stride, least - room) if ceil_mode else 0, stride - 1))
+    return room + slack, kernel, stride, (before, after), dilation
+
+
+@st.composite
+def geometries(draw, dilated=True, symmetric=False):
+    """Draw (shape, kernel_size, stride, padding, dilation, ceil_mode)."""
+    ceil_mode = draw(st.booleans())
+    rows, columns = (draw(axes(ceil_mode, dilated, symmetric)) for _ in range(2))
+    (H, W), *window = zip(rows, columns, strict=True)
+    shape = draw(st.integers(0, 2)), draw(st.integers(1, 3)), H, W
+    return shape, *window, ceil_mode
+
+
+@st.composite
+def adaptive_sizes(draw):
+    """Draw (shape, output_size), the output larger than the input now and then."""
+    size = st.tuples(st.integers(1, 6), st.integers(1, 6))
+    return (draw(st.integers(0, 2)), draw(st.integers(1, 3)), *draw(size)), draw(size)
+
+
+@pytest.fixture
+def threads():
+    """Put the number of threads back."""
+    before = get_num_threads()
+    yield set_num_threads
+    set_num_threads(before)
+
+
+def tensors(*arrays):
+    return [minigrad.tensor(a, requires_grad=True) for a in arrays]
+
+
+# -- the rungs -----------------------------------------------------------------------------------
+
+
+def test_signatures():
+    assert_same_signatures(RUNGS)
+
+
+@given(geometries(), DTYPES, SEEDS)
+@example(SMALL, np.float32, 0)
+@example(((1, 1, 1, 1), (2, 2), (1, 1), ((1, 1), (1, 1)), (2, 2), False), np.float32, 0)
+def test_max_rungs_agree(geometry, dtype, seed):
+    """Small integers, so that most windows have ties. The example's window sees no pixel."""
+    rng = np.random.default_rng(seed)
+    shape, *window, ceil_mode = geometry
+    x = scrambled(rng, integers(rng, *shape, low=-2, high=2, dtype=dtype))
+    out, winners = assert_rungs_agree(RUNGS, "max_pool2d_forward", x, *window, ceil_mode)
+    assert out.dtype == dtype
+    assert winners.dtype == np.uint8
+    gradient = scrambled(rng, integers(rng, *out.shape, dtype=dtype))
+    arguments = gradient, scrambled(rng, winners), shape, *window
+    assert assert_rungs_agree(RUNGS, "max_pool2d_input_gradient", *arguments).dtype == dtype
+
+
+@given(geometries(dilated=False), st.booleans(), DTYPES, SEEDS)
+@example(SMALL, True, np.float32, 0)
+def test_avg_rungs_agree(geometry, count_include_pad, dtype, seed):
+    rng = np.random.default_rng(seed)
+    shape, *window, _, ceil_mode = geometry
+    settings = *window, ceil_mode, count_include_pad
+    x = scrambled(rng, integers(rng, *shape, dtype=dtype))
+    out = assert_rungs_agree(RUNGS, "avg_pool2d_forward", x, *settings)
+    gradient = scrambled(rng, EXACT * integers(rng, *out.shape, dtype=dtype))
+    back = assert_rungs_agree(RUNGS, "avg_pool2d_input_gradient", gradient, shape, *settings)
+    assert out.dtype == back.dtype == dtype
+
+
+@given(adaptive_sizes(), DTYPES, SEEDS)
+def test_adaptive_rungs_agree(sizes, dtype, seed):
+    rng = np.random.default_rng(seed)
+    shape, size = sizes
+    x = scrambled(rng, integers(rng, *shape, dtype=dtype))
+    out = assert_rungs_agree(RUNGS, "adaptive_avg_pool2d_forward", x, size)
+    # Windows have 1 to 6 rows and columns, and 60·60 is a multiple of each product of the two.
+    gradient = scrambled(rng, 3600 * integers(rng, *out.shape, dtype=dtype))
+    back = assert_rungs_agree(RUNGS, "adaptive_avg_pool2d_input_gradient", gradient, shape)
+    assert out.dtype == back.dtype == dtype
+
+
+@pytest.mark.parametrize(("kernel", "dtype"), [((16, 16), np.uint8), ((257, 1), np.int32)])
+def test_winners_have_room_for_every_element(kernel, dtype):
+    x = np.arange(kernel[0] * kernel[1], dtype=np.float32).reshape(1, 1, *kernel)
+    window = kernel, (1, 1), ((0, 0), (0, 0)), (1, 1)
+    _, winners = assert_rungs_agree(RUNGS, "max_pool2d_forward", x, *window, False)
+    assert winners.dtype == dtype
+    assert winners.item() == x.size - 1
+    gradient = np.ones((1, 1, 1, 1), np.float32)
+    back = assert_rungs_agree(
+        RUNGS, "max_pool2d_input_gradient", gradient, winners, x.shape, *window
+    )
+    assert back.ravel()[-1] == back.sum() == 1
+
+
+def test_threads_do_not_change_a_bit(threads, monkeypatch):
+    """Nor does the order of the tasks, which it would if two of them wrote to the same place."""
+    rng = np.random.default_rng(0)
+    x, gradient = rng.standard_normal((2, 2, 5, 9, 10)).astype(np.float32)
+    cpu, window = RUNGS["cpu"], ((3, 2), (1, 1), ((1, 1), (1, 0)))
+
+    def everything():
+        out, winners = cpu.max_pool2d_forward(x, *window, (1, 1), False)
+        yield from (out, winners)
+        yield cpu.max_pool2d_input_gradient(gradient, winners, x.shape, *window, (1, 1))
+        yield cpu.avg_pool2d_forward(x, *window, False, False)
+        yield cpu.avg_pool2d_input_gradient(gradient, x.shape, *window, False, False)
+        yield cpu.adaptive_avg_pool2d_forward(x, (4, 3))
+        yield cpu.adaptive_avg_pool2d_input_gradient(gradient, (2, 5, 4, 5))
+
+    def last_task_first(kernel, tasks, *arguments):
+        for task in reversed(range(tasks)):
+            kernel(task, task + 1, *arguments)
+
+    results = []
+    for count in (1, 2, 3):
+        threads(count)
+        results.append(list(everything()))
+    monkeypatch.setattr(cpu, "run", last_task_first)
+    results.append(list(everything()))
+    for result in results[1:]:
+        for got, want in zip(result, results[0], strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+# -- what the maximum is -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_padding_never_wins(rung):
+    with minigrad.kernels(rung):
+        out = max_pool2d(minigrad.tensor(np.full((1, 2, 4, 4), -1.0)), 3, 2, padding=1)
+    np.testing.assert_array_equal(out.data, np.full((1, 2, 2, 2), -1.0))
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("value", [0.0, -np.inf])
+def test_first_of_equals_wins(rung, value):
+    """Also −∞, which equals the padding: a pixel wins all the same."""
+    (x,) = tensors(np.full((1, 1, 3, 3), value))
+    with minigrad.kernels(rung):
+        max_pool2d(x, 2, 1, padding=1).backward(np.arange(1.0, 17).reshape(1, 1, 4, 4))
+    # Windows 1 2 5 6 see pixel (0, 0) first, windows 3 and 7 see (0, 1), window 4 and 8 (0, 2), …
+    want = [[1 + 2 + 5 + 6, 3 + 7, 4 + 8], [9 + 10, 11, 12], [13 + 14, 15, 16]]
+    np.testing.assert_array_equal(x.grad.data[0, 0], want)
+
+
+def test_nan_is_not_hidden():
+    """The first NaN wins, wherever it stands."""
+    x = np.array([[[[1.0, np.nan, 3.0, np.nan, 5.0, 6.0]]]])
+    window = (1, 3), (1, 1), ((0, 0), (0, 0)), (1, 1)
+    out, winners = assert_rungs_agree(RUNGS, "max_pool2d_forward", x, *window, False)
+    np.testing.assert_array_equal(out[0, 0, 0], [np.nan, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(winners[0, 0, 0], [1, 0, 1, 0])
+
+
+def test_maximum_does_not_keep_its_input():
+    """One byte for each output is all that backward needs."""
+    (leaf,) = tensors(np.zeros((1, 2, 4, 4)))
+    x = leaf + 1.0
+    kept = weakref.ref(x.data)
+    out = max_pool2d(x, 2)
+    del x
+    gc.collect()
+    assert out.requires_grad
+    assert kept() is None
+
+
+# -- gradients -----------------------------------------------------------------------------------
+
+
+@given(geometries(symmetric=True), SEEDS)
+def test_max_gradient(geometry, seed):
+    """All numbers differ by 1 at least, so that no small step changes a winner."""
+    rng = np.random.default_rng(seed)
+    shape, kernel, stride, padding, dilation, ceil_mode = geometry
+    settings = kernel, stride, tuple(p for p, _ in padding), dilation, ceil_mode
+    x = rng.permutation(float(np.prod(shape)) - np.arange(np.prod(shape))).reshape(shape)
+    gradcheck(lambda x: max_pool2d(x, *settings), [x], seed=seed, directions=1)
+
+
+@given(geometries(dilated=False, symmetric=True), st.booleans(), SEEDS)
+def test_avg_gradient(geometry, count_include_pad, seed):
+    shape, kernel, stride, padding, _, ceil_mode = geometry
+    settings = kernel, stride, tuple(p for p, _ in padding), ceil_mode, count_include_pad
+    x = np.random.default_rng(seed).standard_normal(shape)
+    gradcheck(lambda x: avg_pool2d(x, *settings), [x], seed=seed, directions=1)
+
+
+@given(adaptive_sizes(), SEEDS)
+def test_adaptive_gradient(sizes, seed):
+    shape, size = sizes
+    x = np.random.default_rng(seed).standard_normal(shape)
+    gradcheck(lambda x: adaptive_avg_pool2d(x, size), [x], seed=seed, directions=1)
+
+
+@given(geometries(dilated=False), st.booleans(), SEEDS)
+def test_average_and_its_gradient_are_adjoint(geometry, count_include_pad, seed):
+    """⟨A x, g⟩ = ⟨x, Aᵀ g⟩, exactly: all numbers are integers."""
+    rng = np.random.default_rng(seed)
+    shape, *window, _, ceil_mode = geometry
+    settings = *window, ceil_mode, count_include_pad
+    x = EXACT * integers(rng, *shape, dtype=np.float64)
+    out = RUNGS["cpu"].avg_pool2d_forward(x, *settings)
+    g = EXACT * integers(rng, *out.shape, dtype=np.float64)
+    back = RUNGS["cpu"].avg_pool2d_input_gradient(g, shape, *settings)
+    assert (out * g).sum() == (x * back).sum()
+
+
+@given(adaptive_sizes(), SEEDS)
+def test_adaptive_average_and_its_gradient_are_adjoint(sizes, seed):
+    rng = np.random.default_rng(seed)
+    shape, size = sizes
+    x = 3600 * integers(rng, *shape, dtype=np.float64)
+    g = 3600 * integers(rng, *shape[:2], *size, dtype=np.float64)
+    out = RUNGS["cpu"].adaptive_avg_pool2d_forward(x, size)
+    back = RUNGS["cpu"].adaptive_avg_pool2d_input_gradient(g, shape)
+    assert (out * g).sum() == (x * back).sum()
+
+
+# -- the operations ------------------------------------------------------------------------------
+
+
+def test_defaults():
+    """The stride is the kernel's size, and None keeps a length."""
+    x = minigrad.tensor(np.arange(24.0).reshape(1, 1, 4, 6))
+    np.testing.assert_array_equal(max_pool2d(x, (2, 3)).data[0, 0], [[8, 11], [20, 23]])
+    np.testing.assert_array_equal(avg_pool2d(x, (2, 3)).data[0, 0], [[4, 7], [16, 19]])
+    np.testing.assert_array_equal(adaptive_avg_pool2d(x, None).data, x.data)
+    assert adaptive_avg_pool2d(x, (None, 2)).shape == (1, 1, 4, 2)
+    assert adaptive_avg_pool2d(x, [2, None]).shape == (1, 1, 2, 6)
+
+
+def test_googlenet_sizes():
+    """3×3 windows with stride 2 never tile GoogLeNet's images, and ceil mode rounds up."""
+    for length, want in ((112, 56), (56, 28), (28, 14), (14, 7)):
+        x = minigrad.tensor(np.zeros((1, 1, length, length)))
+        assert max_pool2d(x, 3, 2, ceil_mode=True).shape[2:] == (want, want)
+        assert max_pool2d(x, 3, 2).shape[2:] == (want - 1, want - 1)
+    x = minigrad.tensor(np.zeros((1, 1, 14, 14)))
+    assert avg_pool2d(x, 5, 3).shape[2:] == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: max_pool2d(x[0], 2), r"max_pool2d: x must have 4 axes \(N, C, H, W\), got"),
+        (lambda x: max_pool2d(x, 0), "max_pool2d: kernel_size must be an integer of at least 1"),
+        (lambda x: max_pool2d(x, 2, 0), "max_pool2d: stride must be an integer of at least 1"),
+        (lambda x: max_pool2d(x, 2, dilation=(1, 0)), "max_pool2d: dilation must be an integer"),
+        (lambda x: avg_pool2d(x, 2, padding=-1), "avg_pool2d: padding must be an integer of at"),
+        (
+            lambda x: avg_pool2d(x, 3, padding=(1, 2)),
+            r"avg_pool2d: padding must be at most half of kernel_size \(3, 3\), rounded down, "
+            r"got \(1, 2\)",
+        ),
+        (
+            # Dilation does not count: nor does it in PyTorch.
+            lambda x: max_pool2d(x, 3, padding=2, dilation=2),
+            "max_pool2d: padding must be at most half of kernel_size",
+        ),
+        (
+            lambda x: max_pool2d(x, (2, 4), dilation=(1, 2)),
+            r"max_pool2d: the window covers 2×7 but the padded input is only 4×6 "
+            r"\(x has shape \(2, 3, 4, 6\)\)",
+        ),
+        (
+            lambda x: max_pool2d(x[:, :, :0], 2),
+            r"max_pool2d: x must have at least one pixel to an image, got shape \(2, 3, 0, 6\)",
+        ),
+        (
+            lambda x: adaptive_avg_pool2d(x[:, :, :, :0], 2),
+            "adaptive_avg_pool2d: x must have at least one pixel",
+        ),
+        (
+            lambda x: adaptive_avg_pool2d(x, (2, 0)),
+            r"adaptive_avg_pool2d: output_size must be an integer of at least 1, None, or a pair "
+            r"of them, got \(2, 0\)",
+        ),
+        (lambda x: adaptive_avg_pool2d(x, (1, 2, 3)), r"output_size .* got \(1, 2, 3\)"),
+        (lambda x: adaptive_avg_pool2d(x, 1.0), r"output_size .* got 1\.0"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(minigrad.tensor(np.zeros((2, 3, 4, 6))))
+
+
+@pytest.mark.parametrize("operation", [max_pool2d, avg_pool2d, adaptive_avg_pool2d])
+def test_only_floating_tensors(operation):
+    name = operation.__name__
+    with pytest.raises(TypeError, match=f"{name}: x must be a Tensor, got ndarray"):
+        operation(np.zeros((1, 1, 2, 2)), 2)
+    with pytest.raises(TypeError, match=f"{name}: x must be float32 or float64, got int64"):
+        operation(minigrad.tensor(np.zeros((1, 1, 2, 2), np.int64)), 2)
+
+
+# -- PyTorch -------------------------------------------------------------------------------------
+
+
+def assert_same_as_torch(ours, theirs, x, gradient_seed, exact):
+    """Compare forward and backward in float64."""
+    torch = pytest.importorskip("torch")
+    (a,), b = tensors(x), torch.tensor(x, requires_grad=True)
+    out, want = ours(a), theirs(torch.nn.functional, b)
+    close = np.testing.assert_array_equal if exact else np.testing.assert_allclose
+    tolerance = {} if exact else {"rtol": 1e-14, "atol": 1e-14}
+    assert out.shape == tuple(want.shape)
+    close(out.data, want.detach().numpy(), **tolerance)
+    cotangent = np.random.default_rng(gradient_seed).standard_normal(out.shape)
+    out.backward(cotangent)
+    want.backward(torch.tensor(cotangent))
+    np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=1e-14, atol=1e-14)
+
+
+@given(geometries(symmetric=True), SEEDS)
+@example(SMALL, 0)
+def test_max_as_in_torch(geometry, seed):
+    shape, kernel, stride, padding, dilation, ceil_mode = geometry
+    settings = kernel, stride, tuple(p for p, _ in padding), dilation, ceil_mode
+    x = integers(np.random.default_rng(seed), *shape, low=-2, high=2, dtype=np.float64)
+    assert_same_as_torch(
+        lambda x: max_pool2d(x, *settings), lambda f, x: f.max_pool2d(x, *settings), x, seed, True
+    )
+
+
+@given(geometries(dilated=False, symmetric=True), st.booleans(), SEEDS)
+@example(SMALL, True, 0)
+def test_avg_as_in_torch(geometry, count_include_pad, seed):
+    shape, kernel, stride, padding, _, ceil_mode = geometry
+    settings = kernel, stride, tuple(p for p, _ in padding), ceil_mode, count_include_pad
+    x = np.random.default_rng(seed).standard_normal(shape)
+    assert_same_as_torch(
+        lambda x: avg_pool2d(x, *settings), lambda f, x: f.avg_pool2d(x, *settings), x, seed, False
+    )
+
+
+@given(adaptive_sizes(), SEEDS)
+def test_adaptive_as_in_torch(sizes, seed):
+    shape, size = sizes
+    x = np.random.default_rng(seed).standard_normal(shape)
+    assert_same_as_torch(
+        lambda x: adaptive_avg_pool2d(x, size),
+        lambda f, x: f.adaptive_avg_pool2d(x, size),
+        x, seed, False,
+    )  # fmt: skip
+
+
+def test_same_defaults_as_torch():
+    torch = pytest.importorskip("torch")
+    for ours in (max_pool2d, avg_pool2d):
+        theirs = getattr(
+            torch.nn, {"max_pool2d": "MaxPool2d", "avg_pool2d": "AvgPool2d"}[ours.__name__]
+        )
+        wanted = inspect.signature(theirs).parameters
+        for name, parameter in inspect.signature(ours).parameters.items():
+            if name != "x":
+                assert parameter.default == wanted[name].default, name
