@@ -5,6 +5,8 @@ from numba.extending import overload
 from minigrad.cpu import microkernel
 from minigrad.cpu.microkernel import ROWS, tile_product, tile_product_transposed
 
+DEPTH = 256  # values of k at a time
+
 
 def gemm(a, b, c, transpose_a, accumulate):
     """Set ``c`` to ``a @ b`` (or ``a.T @ b``), or add the product to it.
@@ -33,19 +35,25 @@ def _compiled(a, b, c, transpose_a, accumulate):
         k = b.shape[0]
         a_step, b_step = a.strides[0] // itemsize, b.strides[0] // itemsize
         c_step = c.strides[0] // itemsize
-        # A strip of b, k × columns, stays in the cache while all of a goes past it.
-        for j in range(0, n, columns):
-            cols = min(columns, n - j)
-            for i in range(0, m, ROWS):
-                rows = min(ROWS, m - i)
-                tile = c[i:, j:]
-                if transpose_a:
-                    tile_product_transposed(
-                        a[:, i:], a_step, b[:, j:], b_step, k, tile, c_step, rows, cols, accumulate
-                    )
-                else:
-                    tile_product(
-                        a[i:], a_step, b[:, j:], b_step, k, tile, c_step, rows, cols, accumulate
-                    )
+        # A strip of b, DEPTH × columns, stays in the nearest cache while all of a goes past it.
+        for start in range(0, max(k, 1), DEPTH):
+            depth = min(DEPTH, k - start)
+            add = accumulate or start > 0
+            for j in range(0, n, columns):
+                cols = min(columns, n - j)
+                strip = b[start:, j:]
+                for i in range(0, m, ROWS):
+                    rows = min(ROWS, m - i)
+                    tile = c[i:, j:]
+                    if transpose_a:
+                        part = a[start:, i:]
+                        tile_product_transposed(
+                            part, a_step, strip, b_step, depth, tile, c_step, rows, cols, add
+                        )
+                    else:
+                        part = a[i:, start:]
+                        tile_product(
+                            part, a_step, strip, b_step, depth, tile, c_step, rows, cols, add
+                        )
 
     return gemm

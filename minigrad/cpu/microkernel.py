@@ -87,7 +87,12 @@ def _tile_product(steps_along_k):
                     )
             return sums
 
-        tile = [code.zero] * (ROWS * VECTORS)
+        # The sums begin with what c holds, or with zero; then nothing is read of it.
+        tile = []
+        wanted = [builder.and_(mask, code.splat(accumulate)) for mask in masks]
+        for offset in offsets:
+            row = builder.gep(c, [builder.mul(offset, c_step)])
+            tile += [code.load(row, vector, wanted[vector]) for vector in range(VECTORS)]
         rounds = builder.mul(builder.sdiv(k, code.number(UNROLLED)), code.number(UNROLLED))
         tile = code.loop(code.number(0), rounds, UNROLLED, tile, multiply)
         tile = code.loop(rounds, k, 1, tile, multiply)
@@ -96,10 +101,7 @@ def _tile_product(steps_along_k):
             with builder.if_then(builder.icmp_signed("<", code.number(r), rows)):
                 row = builder.gep(c, [builder.mul(code.number(r), c_step)])
                 for vector, mask in enumerate(masks):
-                    # Nothing is read where nothing is to be added to.
-                    before = code.load(row, vector, builder.and_(mask, code.splat(accumulate)))
-                    total = builder.fadd(tile[r * VECTORS + vector], before)
-                    code.store(total, row, vector, mask)
+                    code.store(tile[r * VECTORS + vector], row, vector, mask)
         return context.get_dummy_value()
 
     return tile_product

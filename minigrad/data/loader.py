@@ -25,7 +25,8 @@ THREAD_NAME = "minigrad-data"
 class DataLoader:
     """Batches of images and labels, prepared while the last one is being used.
 
-    Iterating yields tensors ``(images, labels)``: float32 (N, C, H, W) and int64 (N,); see `collate`.
+    Iterating yields tensors ``(images, labels)``, float32 (N, C, H, W) and int64 (N,), as `collate`
+    makes them.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def test_gradient_by_finite_differences(join, seed):
 
 
 def test_branches_of_an_inception_module():
-    """Many tasks, the last one ragged: channels last all the way, whatever the threads."""
+    """Several tasks, the last one ragged: channels last all the way, whatever the threads."""
     rng = np.random.default_rng(1)
     parts = [
         channels_last(rng.standard_normal((3, channels, 14, 17), dtype=np.float32))

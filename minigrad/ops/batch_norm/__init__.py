@@ -41,6 +41,7 @@ internal covariate shift", 2015.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,11 +151,7 @@ def _rules(
             asked.clear()
         return mine
 
-    return [
-        (parent, lambda gradient, i=i: give(i, gradient))
-        for parent, i in parents
-        if parent is not None
-    ]
+    return [(parent, partial(give, i)) for parent, i in parents if parent is not None]
 
 
 def _update(

@@ -15,6 +15,7 @@ result is four runs of neighbours, one from each branch, and the copy reads and 
 """
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,12 +72,15 @@ def concat(tensors: Sequence["Tensor"], axis: int = 0) -> "Tensor":
     rules: list[tuple[Tensor, Vjp]] = []
     start = 0
     for part in tensors:
-        place = start, part.shape[along]
-        rules.append(
-            (part, lambda gradient, p=place: kernel.concat_input_gradient(gradient, *p, along))
-        )
-        start += part.shape[along]
+        length = part.shape[along]
+        rules.append((part, _cut_out(kernel, start, length, along)))
+        start += length
     return record("concat", kernel.concat_forward([t.data for t in tensors], along), *rules)
+
+
+def _cut_out(kernel: ModuleType, start: int, length: int, axis: int) -> Vjp:
+    """Make the rule of one part: its places of the gradient."""
+    return lambda gradient: kernel.concat_input_gradient(gradient, start, length, axis)
 
 
 def _common_axis(shapes: list[tuple[int, ...]], axis: int) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.cpu import run
 
-BLOCK = 1 << 14  # numbers in one task, about
+BLOCK = 1 << 17  # numbers in one task, about
 
 
 def concat_forward(arrays, axis):

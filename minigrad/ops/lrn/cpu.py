@@ -9,9 +9,9 @@ A tile is laid out with gaps of size − 1 zeros between its rows::
     0 0 │ pixel 0: C channels │ 0 0 0 0 │ pixel 1: C channels │ 0 0 0 0 │ …
 
 so that a window which reaches over the end of a row finds zeros there, and the windows of all
-rows are summed in one long loop, as if the tile were a single row. Row by row the loops would be
-four vectors long for 64 channels, and each would wait for the one before to reach the cache: on
-this layout they run three times as fast.
+rows are summed in one long loop, as if the tile were a single row. Row by row, the loops would be
+four vectors long for 64 channels, and each would read at other offsets what the one before had
+only just written, which has to reach the cache first: that took three times as long.
 """
 
 import numpy as np
@@ -137,8 +137,9 @@ def _sum_windows(values, sums, size):
 def _raise_to_minus(beta, scale, power):
     """Set `power` to scale^(−beta).
 
-    The general power is a call of some hundred cycles for each number. Those in use can be had
-    from square roots, which the processor takes of a whole vector at once: s^¾ = √s · √√s.
+    The general power is a call for each number, which takes five times as long as all the rest.
+    Those in use can be had from square roots, which the processor takes of a whole vector at
+    once: s^¾ = √s · √√s.
     """
     one = scale.dtype.type(1)
     if beta == 0.75:
