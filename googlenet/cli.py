@@ -91,6 +91,7 @@ def train(pictures: int | None, threads: int | None, run: Path | None, **options
         f"GoogLeNet, {parameters:,} parameters, {recipe.image_size}×{recipe.image_size} pixels: "
         f"{len(training):,} pictures, {recipe.epochs} epochs, {minigrad.get_num_threads()} threads",
         highlight=False,
+        soft_wrap=True,
     )
     with Screen(console, recipe.epochs, len(training)).showing() as screen:
         history = run_training(net, recipe, training, test, screen)
@@ -102,6 +103,7 @@ def train(pictures: int | None, threads: int | None, run: Path | None, **options
         f"{time.perf_counter() - started:.0f} s, peak memory {_peak_memory():.2f} GiB",
         style="bold",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(f"run folder: {folder.path}", highlight=False, soft_wrap=True)
 

@@ -10,6 +10,7 @@ import minigrad
 from googlenet.train import Metrics
 
 HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}
+WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8}  # of the columns of their losses
 
 
 class Screen:
@@ -38,7 +39,6 @@ class Screen:
         self.task = self.bar.add_task(
             f"epoch 1/{epochs}", total=epochs * pictures, speed="", numbers="getting ready"
         )
-        self.heads: list[str] = []
         self.compiled = 0
 
     @contextmanager
@@ -49,7 +49,7 @@ class Screen:
 
     def _compiling(self, kernel: str) -> None:
         if self.compiled == 0:
-            self.console.print("Compiling kernels, once on this machine: a minute at most.")
+            self._line("Compiling kernels, once on this machine: a minute at most.")
         self.compiled += 1
         self.bar.update(self.task, numbers=f"compiling {kernel} (kernel {self.compiled})")
 
@@ -70,24 +70,25 @@ class Screen:
         )
 
     def epoch(self, metrics: Metrics) -> None:
-        """Write the epoch's row, the table's head first."""
-        if not self.heads:
-            self.heads = [name for name in HEADS if f"loss_{name}" in metrics]
-            losses = "".join(f"{'loss ' + HEADS[name]:>10}" for name in self.heads)
-            self.console.print(
-                f"{'epoch':>5}{losses}{'train acc':>11}{'test loss':>11}{'test acc':>10}"
-                f"{'lr':>9}{'images/s':>10}{'time':>7}",
-                style="bold",
-                highlight=False,
+        """Write the epoch's row, the table's head first. Rows fit into 80 columns."""
+        heads = [name for name in HEADS if f"loss_{name}" in metrics]
+        if metrics["epoch"] == 1:
+            losses = "".join(f"{'loss ' + HEADS[name]:>{WIDTHS[name]}}" for name in heads)
+            self._line(
+                f"{'epoch':>5}{losses}{'train acc':>10}{'test loss':>10}{'test acc':>9}{'lr':>8}"
+                f"{'img/s':>6}{'time':>6}",
+                "bold",
             )
-        losses = "".join(f"{metrics[f'loss_{name}']:>10.3f}" for name in self.heads)
+        losses = "".join(f"{metrics[f'loss_{name}']:>{WIDTHS[name]}.3f}" for name in heads)
         minutes, seconds = divmod(int(metrics["seconds"]), 60)
-        self.console.print(
-            f"{metrics['epoch']:>5}{losses}{metrics['train_accuracy']:>11.3f}"
-            f"{metrics['test_loss']:>11.3f}{metrics['test_accuracy']:>10.3f}"
-            f"{metrics['learning_rate']:>9.1e}{metrics['images_per_second']:>10.0f}"
-            f"{minutes:>4}:{seconds:02}",
-            highlight=False,
+        self._line(
+            f"{metrics['epoch']:>5}{losses}{metrics['train_accuracy']:>10.3f}"
+            f"{metrics['test_loss']:>10.3f}{metrics['test_accuracy']:>9.3f}"
+            f"{metrics['learning_rate']:>8.0e}{metrics['images_per_second']:>6.0f}"
+            f"{minutes:>3}:{seconds:02}"
         )
         following = min(int(metrics["epoch"]) + 1, self.epochs)
         self.bar.update(self.task, description=f"epoch {following}/{self.epochs}")
+
+    def _line(self, text: str, style: str | None = None) -> None:
+        self.console.print(text, style=style, highlight=False, soft_wrap=True)

@@ -40,14 +40,16 @@ def kernel(function: Callable) -> Callable:
 def _stamp_of_all_kernels() -> bytes:
     """Hash of every file that compiled code can come from."""
     stamp = hashlib.sha256()
-    for path in sorted([*PACKAGE.glob("cpu/*.py"), *PACKAGE.glob("**/cpu.py")]):
+    for path in sorted(
+        [*PACKAGE.glob("cpu/*.py"), *PACKAGE.glob("**/cpu.py"), *PACKAGE.glob("optim/*.py")]
+    ):
         stamp.update(path.read_bytes())
     return stamp.digest()
 
 
 @contextmanager
 def on_compile(tell: Callable[[str], Any]) -> Iterator[None]:
-    """Call ``tell(name)`` whenever a kernel has to be compiled, before it is.
+    """Call ``tell(name)`` whenever a kernel has to be compiled, before it is: "conv: forward".
 
     A kernel found in the cache on disk is not told: a second start is silent.
     """
@@ -56,7 +58,9 @@ def on_compile(tell: Callable[[str], Any]) -> Iterator[None]:
         def on_start(self, started: event.Event) -> None:
             function = started.data["dispatcher"].py_func
             if function in _kernels:  # and not one of the helpers it takes in
-                tell(function.__name__)
+                *_, folder, file = function.__module__.split(".")
+                room = folder if file == "cpu" else file
+                tell(f"{room}: {function.__name__.strip('_')}")
 
         def on_end(self, ended: event.Event) -> None:
             pass

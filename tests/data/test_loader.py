@@ -70,7 +70,7 @@ def test_a_batch_is_contiguous_float32_and_int64():
     flip = RandomHorizontalFlip(p=1)  # a view with its last axis backwards
     for images, labels in DataLoader(numbered(10), 4, transform=flip):
         assert images.dtype == np.float32
-        assert images.flags.c_contiguous
+        assert images.data.flags.c_contiguous
         assert labels.dtype == np.int64
         assert images.shape == (len(labels), 1, 4, 4)
 

@@ -77,8 +77,8 @@ def threads():
     set_num_threads(before)
 
 
-def tensors(*arrays):
-    return [minigrad.tensor(a, requires_grad=True) for a in arrays]
+def leaf(array):
+    return minigrad.tensor(array, requires_grad=True)
 
 
 # -- the rungs -----------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_padding_never_wins(rung):
 @pytest.mark.parametrize("value", [0.0, -np.inf])
 def test_first_of_equals_wins(rung, value):
     """Also −∞, which equals the padding: a pixel wins all the same."""
-    (x,) = tensors(np.full((1, 1, 3, 3), value))
+    x = leaf(np.full((1, 1, 3, 3), value))
     with minigrad.kernels(rung):
         max_pool2d(x, 2, 1, padding=1).backward(np.arange(1.0, 17).reshape(1, 1, 4, 4))
     # Windows 1 2 5 6 see pixel (0, 0) first, windows 3 and 7 see (0, 1), window 4 and 8 (0, 2), …
@@ -206,8 +206,7 @@ def test_nan_is_not_hidden():
 
 def test_maximum_does_not_keep_its_input():
     """One byte for each output is all that backward needs."""
-    (leaf,) = tensors(np.zeros((1, 2, 4, 4)))
-    x = leaf + 1.0
+    x = leaf(np.zeros((1, 2, 4, 4))) + 1.0
     kept = weakref.ref(x.data)
     out = max_pool2d(x, 2)
     del x
@@ -304,11 +303,8 @@ def test_googlenet_sizes():
             r"avg_pool2d: padding must be at most half of kernel_size \(3, 3\), rounded down, "
             r"got \(1, 2\)",
         ),
-        (
-            # Dilation does not count: nor does it in PyTorch.
-            lambda x: max_pool2d(x, 3, padding=2, dilation=2),
-            "max_pool2d: padding must be at most half of kernel_size",
-        ),
+        # Dilation does not count: nor does it in PyTorch.
+        (lambda x: max_pool2d(x, 3, padding=2, dilation=2), "max_pool2d: padding must be at most"),
         (
             lambda x: max_pool2d(x, (2, 4), dilation=(1, 2)),
             r"max_pool2d: the window covers 2×7 but the padded input is only 4×6 "
@@ -318,10 +314,7 @@ def test_googlenet_sizes():
             lambda x: max_pool2d(x[:, :, :0], 2),
             r"max_pool2d: x must have at least one pixel to an image, got shape \(2, 3, 0, 6\)",
         ),
-        (
-            lambda x: adaptive_avg_pool2d(x[:, :, :, :0], 2),
-            "adaptive_avg_pool2d: x must have at least one pixel",
-        ),
+        (lambda x: adaptive_avg_pool2d(x[..., :0], 2), "adaptive_avg_pool2d: x must have at least"),
         (
             lambda x: adaptive_avg_pool2d(x, (2, 0)),
             r"adaptive_avg_pool2d: output_size must be an integer of at least 1, None, or a pair "
@@ -351,7 +344,7 @@ def test_only_floating_tensors(operation):
 def assert_same_as_torch(ours, theirs, x, gradient_seed, exact):
     """Compare forward and backward in float64."""
     torch = pytest.importorskip("torch")
-    (a,), b = tensors(x), torch.tensor(x, requires_grad=True)
+    a, b = leaf(x), torch.tensor(x, requires_grad=True)
     out, want = ours(a), theirs(torch.nn.functional, b)
     close = np.testing.assert_array_equal if exact else np.testing.assert_allclose
     tolerance = {} if exact else {"rtol": 1e-14, "atol": 1e-14}
@@ -398,11 +391,7 @@ def test_adaptive_as_in_torch(sizes, seed):
 
 def test_same_defaults_as_torch():
     torch = pytest.importorskip("torch")
-    for ours in (max_pool2d, avg_pool2d):
-        theirs = getattr(
-            torch.nn, {"max_pool2d": "MaxPool2d", "avg_pool2d": "AvgPool2d"}[ours.__name__]
-        )
+    for ours, theirs in ((max_pool2d, torch.nn.MaxPool2d), (avg_pool2d, torch.nn.AvgPool2d)):
         wanted = inspect.signature(theirs).parameters
         for name, parameter in inspect.signature(ours).parameters.items():
-            if name != "x":
-                assert parameter.default == wanted[name].default, name
+            assert name == "x" or parameter.default == wanted[name].default, name

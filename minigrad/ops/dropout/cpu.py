@@ -1,6 +1,6 @@
 """Dropout, rung 3: hash, decide and scale in one pass over memory, by all threads.
 
-What it gains over NumPy: no array of 64-bit hashes, eight or sixteen hashes in one vector
+What it gains over NumPy: no array of 64-bit hashes, up to eight hashes at once in a vector
 register, and several threads.
 
 A number's hash belongs to its position when the array is read row by row, (n, c, h, w). Memory may

@@ -32,7 +32,7 @@ def relu_input_gradient(gradient, out):
 
 
 # Each task cuts its slices first: a loop that runs from 0 over a slice is one that the compiler
-# can prove harmless, and turns into vector instructions. That makes it six times faster.
+# can prove harmless, and turns into vector instructions. That makes it several times faster.
 
 
 @kernel

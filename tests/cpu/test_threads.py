@@ -1,0 +1,97 @@
+"""Threads: every task once, errors come through, forks and callers side by side are fine."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad.cpu import run
+
+
+@pytest.fixture
+def threads():
+    before = minigrad.get_num_threads()
+    yield minigrad.set_num_threads
+    minigrad.set_num_threads(before)
+
+
+@given(st.integers(0, 100), st.integers(1, 5))
+def test_every_task_runs_once(tasks, count):
+    done = np.zeros(tasks, int)
+
+    def kernel(first, last, done):
+        assert 0 <= first < last <= tasks
+        done[first:last] += 1
+
+    before = minigrad.get_num_threads()
+    try:
+        minigrad.set_num_threads(count)
+        run(kernel, tasks, done)
+    finally:
+        minigrad.set_num_threads(before)
+    assert (done == 1).all()
+
+
+def test_several_threads_take_part(threads):
+    threads(3)
+    meeting = threading.Barrier(3, timeout=20)  # passes only if three are there at once
+    run(lambda first, last: first < 3 and meeting.wait(), 3)
+
+
+def test_an_error_in_any_thread_comes_through(threads):
+    threads(2)
+
+    def kernel(first, last):
+        if last == 50:
+            raise ZeroDivisionError("task 49")
+
+    with pytest.raises(ZeroDivisionError, match="task 49"):
+        run(kernel, 50)
+
+
+def test_callers_side_by_side(threads):
+    """Two threads of the user's may compute at once."""
+    threads(2)
+    results = []
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        x = minigrad.tensor(rng.standard_normal((4, 8, 9, 9), dtype=np.float32))
+        w = minigrad.tensor(rng.standard_normal((8, 8, 3, 3), dtype=np.float32))
+        first = minigrad.functional.conv2d(x, w).data
+        same = [minigrad.functional.conv2d(x, w).data for _ in range(20)]
+        results.append(all((other == first).all() for other in same))
+
+    callers = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert results == [True] * 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_starts_its_own_threads(threads):
+    threads(2)
+    run(lambda first, last: None, 10)  # the parent's threads are running
+    child = os.fork()
+    if child == 0:
+        done = np.zeros(10, int)
+
+        def kernel(first, last):
+            done[first:last] += 1
+
+        run(kernel, 10)
+        os._exit(0 if (done == 1).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "2", True, None])
+def test_bad_counts(count):
+    with pytest.raises(ValueError, match="count must be a positive integer"):
+        minigrad.set_num_threads(count)
