@@ -60,11 +60,10 @@ def draw(path: str) -> None:
     out = _panel(figure, (0.80, 0.33, 0.19, 0.46), drawn["out"], SIGNED, "output, 8 × 8")
 
     for (u, v), value in np.ndenumerate(drawn["weight"]):
-        image.text(
-            AT[1] + v, AT[0] + u, f"{value:+.0f}" if value else "0", ha="center", va="center", fontsize=8,
-            fontweight="bold", color="#2b6cb0" if value < 0 else "#9b2c2c",
-            bbox={"boxstyle": "round,pad=.12", "fc": "white", "ec": "none", "alpha": 0.8},
-        )  # fmt: skip
+        label = image.text(AT[1] + v, AT[0] + u, f"{value:+.0f}" if value else "0")
+        label.set(ha="center", va="center", fontsize=8, fontweight="bold")
+        label.set_color("#2b6cb0" if value < 0 else "#9b2c2c")
+        label.set_bbox({"boxstyle": "round,pad=.12", "fc": "white", "ec": "none", "alpha": 0.8})
     _frame(image, AT[1], AT[0], 3, 3)
     _frame(cols, column, 0, 1, 9)
     _frame(row, column, 0, 1, 1)
