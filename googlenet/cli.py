@@ -10,7 +10,14 @@ from typing import Any
 import click
 from rich.console import Console
 
+import minigrad
+from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
+from googlenet.run_folder import RunFolder
+from googlenet.screen import Screen
+from googlenet.summary import table
+from googlenet.train import train as run_training
+from minigrad.data import ArrayDataset, FashionMNIST
 
 DEFAULT = Recipe()
 
@@ -50,14 +57,6 @@ def train(pictures: int | None, threads: int | None, run: Path | None, **options
     """
     started = time.perf_counter()
     recipe = Recipe(**options)
-    # Numba and the kernels take a second to import: not before the options are known to be right.
-    import minigrad
-    from googlenet.model import GoogLeNet
-    from googlenet.run_folder import RunFolder
-    from googlenet.screen import Screen
-    from googlenet.train import train as run_training
-    from minigrad.data import ArrayDataset, FashionMNIST
-
     if threads is not None:
         minigrad.set_num_threads(threads)
     console = Console()
@@ -93,7 +92,7 @@ def train(pictures: int | None, threads: int | None, run: Path | None, **options
         highlight=False,
         soft_wrap=True,
     )
-    with Screen(console, recipe.epochs, len(training)).showing() as screen:
+    with Screen(console, recipe.epochs, len(training), started).showing() as screen:
         history = run_training(net, recipe, training, test, screen)
     folder.write_metrics(history)
     folder.write_curves(history)
@@ -121,9 +120,6 @@ def summary(**options: Any) -> None:
     Example:
       googlenet summary --image-size 32 --classes 10 --in-channels 1
     """
-    from googlenet.model import GoogLeNet
-    from googlenet.summary import table
-
     Console().print(table(GoogLeNet(**options)))
 
 

@@ -1,4 +1,4 @@
-"""Recipes: everything that decides how a network is trained, in one place and by name."""
+"""Recipes: everything that decides how a network is trained, in one place."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,10 @@ class Recipe:
         Height and width that pictures are resized to, in pixels.
     batch_size, epochs : int
     lr : float
-        Adam's learning rate at its highest; it climbs there over `warmup` of all steps and falls
-        along half a cosine to zero.
+        Adam's learning rate at its highest: it climbs there over the share `warmup` of all steps,
+        then falls along half a cosine to zero.
+    betas : (float, float)
+        Adam's memories of gradient and square.
     weight_decay, label_smoothing : float
     dropout, aux_dropout : float
         Before the classifier of the main and of the auxiliary heads.
@@ -28,13 +30,13 @@ class Recipe:
     """
 
     image_size: int = 32
-    batch_size: int = 32
-    epochs: int = 13
-    lr: float = 5e-4
+    batch_size: int = 64
+    epochs: int = 12
+    lr: float = 7e-4
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: float = 0.05
     weight_decay: float = 0.0
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
     dropout: float = 0.4
     aux_dropout: float = 0.7
     flip: bool = True

@@ -1,5 +1,6 @@
 """What a training run shows: compilation, a bar for each epoch, a row when it is over."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,10 +22,12 @@ class Screen:
     console : rich.console.Console
     epochs, pictures : int
         How many epochs, and how many pictures in each.
+    started : float
+        When the command started, by `time.perf_counter`.
     """
 
-    def __init__(self, console: Console, epochs: int, pictures: int) -> None:
-        self.console, self.epochs, self.pictures = console, epochs, pictures
+    def __init__(self, console: Console, epochs: int, pictures: int, started: float) -> None:
+        self.console, self.epochs, self.started = console, epochs, started
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -39,7 +42,7 @@ class Screen:
         self.task = self.bar.add_task(
             f"epoch 1/{epochs}", total=epochs * pictures, speed="", numbers="getting ready"
         )
-        self.compiled = 0
+        self.compiled = self.steps = 0
 
     @contextmanager
     def showing(self) -> Iterator["Screen"]:
@@ -55,6 +58,9 @@ class Screen:
 
     def step(self, metrics: Metrics) -> None:
         """Move the bar."""
+        self.steps += 1
+        if self.steps == 1:
+            self._line(f"first batch after {time.perf_counter() - self.started:.1f} s")
         losses = " ".join(
             f"{HEADS[name]} {metrics[f'loss_{name}']:.3f}"
             for name in HEADS
