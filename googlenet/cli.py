@@ -22,24 +22,37 @@ from minigrad.data import ArrayDataset, FashionMNIST
 DEFAULT = Recipe()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+EXAMPLES = """\b
+Examples:
+  googlenet train                       on the embedded pictures of clothes
+  googlenet train --epochs 2 --seed 7
+  googlenet summary                     the network, stage by stage
+"""
+TRAIN_EXAMPLE = """\b
+Example:
+  googlenet train --epochs 5 --run runs/short
+"""
+SUMMARY_EXAMPLE = """\b
+Example:
+  googlenet summary --image-size 32 --classes 10 --in-channels 1
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
 @click.version_option(package_name="minigrad-googlenet", prog_name="googlenet")
 def cli() -> None:
-    r"""GoogLeNet (Inception v1), trained from scratch on an engine you can read.
-
-    \b
-    Examples:
-      googlenet train                    train on the embedded pictures of clothes
-      googlenet train --epochs 2 --seed 7
-      googlenet summary                  the network, stage by stage
-    """
+    """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-@cli.command()
+@cli.command(epilog=TRAIN_EXAMPLE)
 @click.option("--image-size", default=DEFAULT.image_size, show_default=True, help="Pixels.")
-@click.option("--batch-size", default=DEFAULT.batch_size, show_default=True)
-@click.option("--epochs", default=DEFAULT.epochs, show_default=True)
-@click.option("--lr", default=DEFAULT.lr, show_default=True, help="Highest learning rate (Adam).")
+@click.option(
+    "--batch-size", default=DEFAULT.batch_size, show_default=True, help="Pictures in one step."
+)
+@click.option(
+    "--epochs", default=DEFAULT.epochs, show_default=True, help="Times to go through the pictures."
+)
+@click.option("--lr", default=DEFAULT.lr, show_default=True, help="Adam's learning rate, at most.")
 @click.option("--seed", default=DEFAULT.seed, show_default=True, help="Same seed, same numbers.")
 @click.option("--pictures", type=int, help="Train on the first so many only.  [default: all]")
 @click.option("--threads", type=int, help="How many the kernels use.  [default: all cores]")
@@ -47,13 +60,9 @@ def cli() -> None:
 @click.option("--aux-heads/--no-aux-heads", default=DEFAULT.aux_heads, show_default=True)
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
 def train(pictures: int | None, threads: int | None, run: Path | None, **options: Any) -> None:
-    r"""Train GoogLeNet on 5,000 embedded pictures of Fashion-MNIST, test it on 1,000 others.
+    """Train GoogLeNet on 5,000 embedded pictures of Fashion-MNIST, test it on 1,000 others.
 
     Leaves a folder with metrics.csv, curves.png, config.json and model.safetensors.
-
-    \b
-    Example:
-      googlenet train --epochs 5 --run runs/short
     """
     started = time.perf_counter()
     recipe = Recipe(**options)
@@ -107,19 +116,14 @@ def train(pictures: int | None, threads: int | None, run: Path | None, **options
     console.print(f"run folder: {folder.path}", highlight=False, soft_wrap=True)
 
 
-@cli.command()
+@cli.command(epilog=SUMMARY_EXAMPLE)
 @click.option("--image-size", default=224, show_default=True, help="Pixels.")
 @click.option("--classes", "num_classes", default=1000, show_default=True)
 @click.option("--in-channels", default=3, show_default=True)
 @click.option("--batch-norm/--no-batch-norm", default=False, show_default=True)
 @click.option("--aux-heads/--no-aux-heads", default=True, show_default=True)
 def summary(**options: Any) -> None:
-    r"""Show each stage's output, parameters, multiply-adds and activation memory.
-
-    \b
-    Example:
-      googlenet summary --image-size 32 --classes 10 --in-channels 1
-    """
+    """Show each stage's output, parameters, multiply-adds and activation memory."""
     Console().print(table(GoogLeNet(**options)))
 
 

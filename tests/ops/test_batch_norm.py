@@ -197,15 +197,15 @@ def test_a_large_mean_does_not_eat_the_variance(module):
 def test_outliers_where_a_block_begins(outliers):
     """The worst case for an origin made from the first rows.
 
-    Σd² is up to 16 times the result and a sum of 256 terms, each of which rounds it by 6e-8,
-    upwards or downwards: about 16·√256·6e-8.
+    Σd² is up to 32 times the result and a sum of 512 terms, each of which rounds it by 6e-8,
+    upwards or downwards: about 32·√512·6e-8.
     """
     rng = np.random.default_rng(4)
     x = rng.standard_normal((8192, 2), dtype=np.float32)
-    x.reshape(32, 256, 2)[:, :outliers] = 1e5
+    x.reshape(16, 512, 2)[:, :outliers] = 1e5
     mean, var = cpu.batch_norm_statistics(x)
-    np.testing.assert_allclose(mean, x.mean(0, dtype=np.float64), rtol=2e-5)
-    np.testing.assert_allclose(var, x.astype(np.float64).var(0), rtol=2e-5)
+    np.testing.assert_allclose(mean, x.mean(0, dtype=np.float64), rtol=4e-5)
+    np.testing.assert_allclose(var, x.astype(np.float64).var(0), rtol=4e-5)
 
 
 def test_a_constant_channel_becomes_its_bias():

