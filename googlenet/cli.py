@@ -102,9 +102,8 @@ def train(pictures: int | None, threads: int | None, run: Path | None, **options
         soft_wrap=True,
     )
     with Screen(console, recipe.epochs, len(training), started).showing() as screen:
-        history = run_training(net, recipe, training, test, screen)
-    folder.write_metrics(history)
-    folder.write_curves(history)
+        history = run_training(net, recipe, training, test, screen, folder)
+    folder.write_curves()
     folder.write_model(net, recipe, training.classes)
     console.print(
         f"test accuracy {history[-1]['test_accuracy']:.4f} after "

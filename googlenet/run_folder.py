@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
@@ -12,6 +12,7 @@ from typing import Any
 
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
+from googlenet.train import Metrics
 from minigrad import checkpoint
 
 FORMAT = 1  # of everything written here; a reader of a later one can say so
@@ -20,7 +21,9 @@ FORMAT = 1  # of everything written here; a reader of a later one can say so
 class RunFolder:
     """A folder of one run: ``config.json``, ``metrics.csv``, ``curves.png``, ``model.safetensors``.
 
-    Every file is written aside and renamed, so that none is ever half-written.
+    Every file is written aside and renamed, so that none is ever half-written. As a `Watcher` of
+    the training it writes ``metrics.csv`` anew after every epoch: a run that is stopped keeps what
+    it measured.
 
     Parameters
     ----------
@@ -41,6 +44,19 @@ class RunFolder:
                 "the name out"
             )
         self.path.mkdir(parents=True, exist_ok=True)
+        self.epochs: list[Metrics] = []
+
+    def step(self, metrics: Metrics) -> None:
+        """Be told after every step; nothing is written."""
+
+    def epoch(self, metrics: Metrics) -> None:
+        """Add a row to ``metrics.csv``."""
+        self.epochs.append(metrics)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(metrics), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.epochs)
+        self._write("metrics.csv", text.getvalue())
 
     def write_config(self, recipe: Recipe, **facts: Any) -> None:
         """Write what was asked for, and what it ran on."""
@@ -48,19 +64,11 @@ class RunFolder:
         content = {"format": FORMAT, "recipe": asdict(recipe), **facts, "versions": versions}
         self._write("config.json", json.dumps(content, indent=2) + "\n")
 
-    def write_metrics(self, epochs: Sequence[Mapping[str, float]]) -> None:
-        """Write one row an epoch."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(epochs[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(epochs)
-        self._write("metrics.csv", text.getvalue())
-
-    def write_curves(self, epochs: Sequence[Mapping[str, float]]) -> None:
+    def write_curves(self) -> None:
         """Draw loss and accuracy against the epoch."""
         from googlenet.curves import draw  # Matplotlib takes half a second to import
 
-        self._write("curves.png", draw(epochs))
+        self._write("curves.png", draw(self.epochs))
 
     def write_model(self, net: GoogLeNet, recipe: Recipe, classes: Sequence[str]) -> None:
         """Write the weights, with what building the network again and naming its classes takes."""

@@ -59,7 +59,7 @@ class RunningMean:
 
 
 def train(
-    net: GoogLeNet, recipe: Recipe, training: Dataset, test: Dataset, watcher: Watcher
+    net: GoogLeNet, recipe: Recipe, training: Dataset, test: Dataset, *watchers: Watcher
 ) -> list[Metrics]:
     """Train a network by a recipe.
 
@@ -69,7 +69,8 @@ def train(
     recipe : Recipe
     training, test : Dataset
         Pictures (C, H, W) of uint8, and labels.
-    watcher : Watcher
+    *watchers : Watcher
+        Told after every step and every epoch.
 
     Returns
     -------
@@ -98,13 +99,15 @@ def train(
         epoch_start = time.perf_counter()
         means = RunningMean()
         for metrics in train_epoch(net, recipe, batches, optimizer, schedule, means):
-            watcher.step(metrics)
+            for watcher in watchers:
+                watcher.step(metrics)
         row |= means.means()
         row["images_per_second"] = means.count / (time.perf_counter() - epoch_start)
         row["test_loss"], row["test_accuracy"] = evaluate(net, test_batches)
         row["seconds"] = time.perf_counter() - start
         history.append(row)
-        watcher.epoch(row)
+        for watcher in watchers:
+            watcher.epoch(row)
     return history
 
 

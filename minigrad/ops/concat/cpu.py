@@ -5,8 +5,8 @@ its rows are counted by the axes before the one that grows, and the part's share
 run of numbers. For channels that is a pixel: 64, 128, 32 and 32 numbers side by side become 256.
 
 There is nothing to compile: NumPy copies runs almost as fast as a compiled loop would, and holds
-no lock meanwhile, so that threads can share the rows. A task does all parts of its rows, one after the
-other, which fills whole lines of the result's cache before they go back to memory.
+no lock meanwhile, so that threads can share the rows. A task does all parts of its rows, so that
+what it writes lies in one piece.
 """
 
 import math
