@@ -35,6 +35,15 @@ def check_same_dtype(name: str, **tensors: Any) -> None:
             )
 
 
+def check_axis(name: str, axis: Any, ndim: int) -> int:
+    """Insist that an axis exists, and count it from the start."""
+    if not isinstance(axis, int | np.integer) or isinstance(axis, bool):
+        raise TypeError(f"{name}: axis must be an integer, got {axis!r}")
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"{name}: axis {axis} does not exist in a tensor of {ndim} axes")
+    return int(axis) % ndim
+
+
 def pair(name: str, argument: str, value: Any, least: int) -> Pair:
     """Read an integer, or a pair of integers for height and width, each at least `least`."""
     both = tuple(value) if isinstance(value, tuple | list) else (value, value)

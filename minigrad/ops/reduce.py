@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad.autograd import Array, record
+from minigrad.ops.arguments import check_axis
 from minigrad.ops.elementwise import floating
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ Axis = int | tuple[int, ...] | None
 def _folded(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     """Name the folded axes as non-negative numbers."""
     axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    for a in axes:
-        if not -ndim <= a < ndim:
-            raise IndexError(f"{name}: axis {a} does not exist in a tensor of {ndim} axes")
-    folded = tuple(a % ndim for a in axes)
+    folded = tuple(check_axis(name, a, ndim) for a in axes)
     if len(set(folded)) < len(folded):
         raise ValueError(f"{name}: axis {axis} names an axis twice")
     return folded

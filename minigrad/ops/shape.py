@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, Variable, record
+from minigrad.ops.arguments import check_axis
 from minigrad.ops.elementwise import operands, unbroadcast
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def flatten(x: "Tensor", start_axis: int = 0, end_axis: int = -1) -> "Tensor":
     ndim, shape = x.data.ndim, x.data.shape
     if ndim == 0:
         return reshape(x, 1)
-    first, last = _axis("flatten", start_axis, ndim), _axis("flatten", end_axis, ndim)
+    first, last = check_axis("flatten", start_axis, ndim), check_axis("flatten", end_axis, ndim)
     if first > last:
         raise ValueError(f"flatten: start_axis {start_axis} comes after end_axis {end_axis}")
     length = int(np.prod(shape[first : last + 1], dtype=int))
@@ -45,7 +46,7 @@ def permute(x: "Tensor", *axes: Any) -> "Tensor":
     """Return `x` with its axes in the order given: axis i of the result is ``axes[i]`` of x."""
     order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
     ndim = x.data.ndim
-    order = tuple(_axis("permute", axis, ndim) for axis in order)
+    order = tuple(check_axis("permute", axis, ndim) for axis in order)
     if sorted(order) != list(range(ndim)):
         raise ValueError(f"permute: axes must name each of the {ndim} axes once, got {axes}")
     back = tuple(int(i) for i in np.argsort(order))
@@ -61,7 +62,7 @@ def transpose(x: "Tensor", axis0: int | None = None, axis1: int | None = None) -
         return permute(x, *order[::-1])
     if axis0 is None or axis1 is None:
         raise ValueError("transpose: name two axes to exchange, or none to reverse them all")
-    a, b = (_axis("transpose", axis, x.data.ndim) for axis in (axis0, axis1))
+    a, b = (check_axis("transpose", axis, x.data.ndim) for axis in (axis0, axis1))
     order[a], order[b] = b, a
     return permute(x, *order)
 
@@ -70,7 +71,7 @@ def squeeze(x: "Tensor", axis: int | tuple[int, ...] | None = None) -> "Tensor":
     """Return `x` without its axes of length one, or without those named in `axis`."""
     shape = x.data.shape
     named = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = [_axis("squeeze", a, len(shape)) for a in named]
+    axes = [check_axis("squeeze", a, len(shape)) for a in named]
     for a in axes:
         if axis is not None and shape[a] != 1:
             raise ValueError(f"squeeze: axis {a} of shape {shape} has length {shape[a]}, not 1")
@@ -80,7 +81,7 @@ def squeeze(x: "Tensor", axis: int | tuple[int, ...] | None = None) -> "Tensor":
 def unsqueeze(x: "Tensor", axis: int) -> "Tensor":
     """Return `x` with a new axis of length one, so that it stands at `axis` in the result."""
     shape = list(x.data.shape)
-    shape.insert(_axis("unsqueeze", axis, len(shape) + 1), 1)
+    shape.insert(check_axis("unsqueeze", axis, len(shape) + 1), 1)
     return reshape(x, tuple(shape))
 
 
@@ -146,7 +147,7 @@ def stack(tensors: Sequence["Tensor"], axis: int = 0) -> "Tensor":
     shapes = {t.data.shape for t in tensors}
     if len(shapes) > 1:
         raise ValueError(f"stack: all tensors must have one shape, got {sorted(shapes)}")
-    axis = _axis("stack", axis, tensors[0].data.ndim + 1)
+    axis = check_axis("stack", axis, tensors[0].data.ndim + 1)
     rules = [(t, lambda gradient, i=i: np.take(gradient, i, axis)) for i, t in enumerate(tensors)]
     return record("stack", np.stack([t.data for t in tensors], axis), *rules)
 
@@ -191,10 +192,3 @@ def pad(x: "Tensor", padding: Sequence[int], value: float = 0.0) -> "Tensor":
         return full
 
     return record("pad", result, (x, vjp))
-
-
-def _axis(name: str, axis: int, ndim: int) -> int:
-    """Turn an axis that may count from the end into one that counts from the start."""
-    if not -ndim <= axis < ndim:
-        raise IndexError(f"{name}: axis {axis} does not exist in a tensor of {ndim} axes")
-    return axis % ndim

@@ -18,10 +18,9 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from minigrad import device
 from minigrad.autograd import Variable, Vjp, record
+from minigrad.ops.arguments import check_axis
 from minigrad.ops.concat import cpu, naive, vectorized
 from minigrad.ops.elementwise import operands
 
@@ -86,11 +85,7 @@ def _cut_out(kernel: ModuleType, start: int, length: int, axis: int) -> Vjp:
 def _common_axis(shapes: list[tuple[int, ...]], axis: int) -> int:
     """Insist that all shapes are equal but for `axis`, and count it from the start."""
     first, ndim = shapes[0], len(shapes[0])
-    if not isinstance(axis, int | np.integer) or isinstance(axis, bool):
-        raise TypeError(f"concat: axis must be an integer, got {axis!r}")
-    if not -ndim <= axis < ndim:
-        raise IndexError(f"concat: axis {axis} does not exist in a tensor of {ndim} axes")
-    along = int(axis) % ndim
+    along = check_axis("concat", axis, ndim)
     for k, shape in enumerate(shapes):
         others = shape[:along] + shape[along + 1 :]
         if len(shape) != ndim or others != first[:along] + first[along + 1 :]:

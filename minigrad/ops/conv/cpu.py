@@ -245,8 +245,8 @@ def _forward(
                 image, cols, p, p_end, (oh, ow), (0, kh), kw, stride, origin, dilation, channels
             )
             o, o_end = g * outputs, (g + 1) * outputs
-            tile = cols[: p_end - p]
-            gemm(tile, filters[:, o:o_end], flat_out[p:p_end, o:o_end], False, True)
+            seen = cols[: p_end - p]
+            gemm(seen, filters[:, o:o_end], flat_out[p:p_end, o:o_end], False, True)
 
 
 @kernel

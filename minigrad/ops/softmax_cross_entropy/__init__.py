@@ -55,7 +55,7 @@ import numpy as np
 from minigrad import device
 from minigrad.autograd import Array, Variable, record
 from minigrad.ops import elementwise, reduce
-from minigrad.ops.arguments import check_tensor
+from minigrad.ops.arguments import check_axis, check_tensor
 from minigrad.ops.softmax_cross_entropy import cpu, naive, vectorized
 from minigrad.ops.softmax_cross_entropy.targets import (
     check_reduction,
@@ -250,8 +250,7 @@ def nll_loss(
 def _along_rows(name: str, x: "Tensor", axis: int) -> "Tensor":
     """Run softmax or log-softmax on rows along `axis`: both keep what they return."""
     check_tensor(name, "x", x)
-    if not -x.ndim <= axis < x.ndim:
-        raise IndexError(f"{name}: axis {axis} does not exist in a tensor of {x.ndim} axes")
+    check_axis(name, axis, x.ndim)
     kernel, shape = device.choose(RUNGS), x.shape
     forward = getattr(kernel, f"{name}_forward")
     backward = getattr(kernel, f"{name}_input_gradient")
