@@ -10,7 +10,7 @@ mpl.use("Agg")  # a picture, not a window
 from matplotlib import pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-HEADS = {"logits": "main", "aux_4a": "after 4a", "aux_4d": "after 4d"}
+HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}
 COLOURS = {"logits": "#1f4e9c", "aux_4a": "#e08e2b", "aux_4d": "#3a9d6e"}
 
 
@@ -30,7 +30,7 @@ def draw(epochs: Sequence[Mapping[str, float]]) -> bytes:
             left.plot(x, y, color=COLOURS[head], marker=".", label=f"training, {label} head")
     test = [row["test_loss"] for row in epochs]
     left.plot(x, test, color="black", linestyle="--", marker=".", label="test, main head")
-    left.set(title="loss (cross-entropy)", xlabel="epoch", ylim=(0, None))
+    left.set(title="loss (training: with dropout and label smoothing)", xlabel="epoch", ylim=(0, None))
 
     for key, style, label in (("train_accuracy", "-", "training"), ("test_accuracy", "--", "test")):
         y = [row[key] for row in epochs]
@@ -42,7 +42,7 @@ def draw(epochs: Sequence[Mapping[str, float]]) -> bytes:
         (x[-1], final),
         xytext=(0, -16),
         textcoords="offset points",
-        ha="center",
+        ha="right",
     )
     right.set(title="accuracy, main head", xlabel="epoch", ylim=(0, 1))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
