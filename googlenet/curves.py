@@ -30,7 +30,8 @@ def draw(epochs: Sequence[Mapping[str, float]]) -> bytes:
             left.plot(x, y, color=COLOURS[head], marker=".", label=f"training, {label} head")
     test = [row["test_loss"] for row in epochs]
     left.plot(x, test, color="black", linestyle="--", marker=".", label="test, main head")
-    left.set(title="loss (training: with dropout and label smoothing)", xlabel="epoch", ylim=(0, None))
+    left.set(title="loss (training: with dropout and label smoothing)", xlabel="epoch")
+    left.set_ylim(bottom=0)
 
     for key, style, label in (("train_accuracy", "-", "training"), ("test_accuracy", "--", "test")):
         y = [row[key] for row in epochs]
