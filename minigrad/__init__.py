@@ -3,7 +3,7 @@
 The public face: everything here is defined elsewhere and only named again.
 """
 
-from minigrad import checkpoint, data, functional, nn, optim
+from minigrad import checkpoint, data, functional, nn, optim, random
 from minigrad.autograd import AnomalyError, detect_anomaly, is_recording, no_grad
 from minigrad.cpu import get_num_threads, on_compile, set_num_threads
 from minigrad.device import kernels
@@ -31,6 +31,7 @@ __all__ = [
     "no_grad",
     "on_compile",
     "optim",
+    "random",
     "set_num_threads",
     "stack",
     "tensor",
