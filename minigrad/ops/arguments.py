@@ -1,11 +1,31 @@
 """Checks at the door of operations: each says which argument, what came and what was needed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from minigrad.autograd import Variable
 from minigrad.ops.window import Padding, Pair, fitting_windows
+
+_complex_allowed: ContextVar[bool] = ContextVar("complex_allowed", default=False)
+
+
+@contextmanager
+def allow_complex() -> Iterator[None]:
+    """Let complex128 tensors into operations: for derivatives by a complex step, nothing else."""
+    token = _complex_allowed.set(True)
+    try:
+        yield
+    finally:
+        _complex_allowed.reset(token)
+
+
+def complex_allowed() -> bool:
+    """Tell whether complex tensors may pass (inside `allow_complex`)."""
+    return _complex_allowed.get()
 
 
 def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
@@ -15,7 +35,8 @@ def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
             f"{name}: {argument} must be a Tensor, got {type(value).__name__} "
             "(minigrad.tensor makes one)"
         )
-    if value.data.dtype not in (np.float32, np.float64):
+    allowed = (np.float32, np.float64, *((np.complex128,) if complex_allowed() else ()))
+    if value.data.dtype not in allowed:
         raise TypeError(f"{name}: {argument} must be float32 or float64, got {value.data.dtype}")
     if ndims and value.data.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims)

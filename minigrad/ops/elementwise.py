@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.autograd import Array, Variable, record
+from minigrad.ops.arguments import complex_allowed
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -54,7 +55,7 @@ def _number(name: str, value: Operand) -> Any:
     if isinstance(value, int | float):
         return value
     dtype = getattr(value, "dtype", None)
-    if getattr(dtype, "kind", None) not in tuple("fiub"):
+    if getattr(dtype, "kind", None) not in tuple("fiubc" if complex_allowed() else "fiub"):
         raise TypeError(
             f"{name}: an operand must be a Tensor, an array of real numbers or a number, "
             f"got {type(value).__name__}" + ("" if dtype is None else f" of {dtype}")
@@ -64,7 +65,7 @@ def _number(name: str, value: Operand) -> Any:
 
 def _common_dtype(values: list[Any]) -> np.dtype:
     arrays = [np.dtype(value.dtype) for value in values if hasattr(value, "dtype")]
-    floats = [dtype for dtype in arrays if dtype.kind == "f"]
+    floats = [dtype for dtype in arrays if dtype.kind in "fc"]
     if floats:
         return np.result_type(*floats)
     if any(isinstance(value, float) for value in values):
@@ -80,7 +81,7 @@ def cast(x: "Tensor", dtype: np.dtype) -> "Tensor":
 
 def floating(x: "Tensor") -> "Tensor":
     """Give an integer or boolean tensor the default floating dtype, float32."""
-    return x if x.data.dtype.kind == "f" else x.new(x.data.astype(np.float32))
+    return x if x.data.dtype.kind in "fc" else x.new(x.data.astype(np.float32))
 
 
 # -- two operands ------------------------------------------------------------------------------
