@@ -1,5 +1,6 @@
-"""Checks for differentiable functions: ours, and those that users write."""
+"""Tools to property-test layers: ours, and everyone's."""
 
 from minigrad.testing.gradients import gradcheck
+from minigrad.testing.report import GradcheckError, GradcheckReport
 
-__all__ = ["gradcheck"]
+__all__ = ["GradcheckError", "GradcheckReport", "gradcheck"]

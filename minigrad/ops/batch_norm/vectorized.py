@@ -13,7 +13,7 @@ def batch_norm_statistics(x):
     """Mean and biased variance of each channel: (N, C, ...) → (C,), (C,)."""
     if x.size == 0:
         return np.zeros(x.shape[1], x.dtype), np.zeros(x.shape[1], x.dtype)
-    mean = x.mean(_others(x), dtype=np.float64)
+    mean = x.mean(_others(x), dtype=np.result_type(x, np.float64))
     var = ((x - _stretched(mean, x)) ** 2).mean(_others(x))
     return mean.astype(x.dtype), var.astype(x.dtype)
 
