@@ -1,0 +1,75 @@
+"""For pytest, in any project that has minigrad installed: two options and a marker.
+
+``--minigrad-thorough`` draws 25 times as many examples of every property, and runs the tests marked
+``minigrad_thorough``, which are left out otherwise. ``--minigrad-mutant NAME`` breaks the engine in
+one known way for the whole session (`minigrad.testing.mutants`), to see whether the tests notice.
+"""
+
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+EXAMPLES = 40
+THOROUGH = 1000
+
+# The first call of a kernel compiles it, so that no single example has a deadline.
+_common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+settings.register_profile("minigrad", max_examples=EXAMPLES, **_common)
+settings.register_profile("minigrad-thorough", max_examples=THOROUGH, **_common)
+
+_planted = ExitStack()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the two options."""
+    group = parser.getgroup("minigrad", "property tests of layers")
+    group.addoption(
+        "--minigrad-thorough",
+        action="store_true",
+        help=f"draw {THOROUGH} examples of every property and run tests marked minigrad_thorough",
+    )
+    group.addoption(
+        "--minigrad-mutant",
+        metavar="NAME",
+        help="break minigrad on purpose (python -m minigrad.testing hunt --list gives the names)",
+    )
+
+
+@pytest.hookimpl(trylast=True)  # a conftest may have loaded a profile of its own
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, load the profile, plant the mutant."""
+    config.addinivalue_line(
+        "markers", "minigrad_thorough: runs only with --minigrad-thorough, since it takes long"
+    )
+    if config.getoption("--minigrad-thorough"):
+        settings.load_profile("minigrad-thorough")
+    if name := config.getoption("--minigrad-mutant"):
+        from minigrad.testing import mutants  # seldom wanted, and it imports all of the engine
+
+        try:
+            mutant = mutants.find(name)
+        except ValueError as error:
+            raise pytest.UsageError(f"--minigrad-mutant: {error}") from None
+        _planted.enter_context(mutant.planted())
+
+
+def pytest_unconfigure() -> None:
+    """Mend the engine again."""
+    _planted.close()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say that the engine is broken."""
+    name = config.getoption("--minigrad-mutant")
+    return f"minigrad: broken on purpose by the mutant {name}" if name else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it is asked for."""
+    if config.getoption("--minigrad-thorough"):
+        return
+    left_out = pytest.mark.skip(reason="takes long: run it with --minigrad-thorough")
+    for item in items:
+        if item.get_closest_marker("minigrad_thorough"):
+            item.add_marker(left_out)
