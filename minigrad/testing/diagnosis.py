@@ -125,6 +125,17 @@ def not_finite(e: Evidence) -> str | None:
     )
 
 
+def rough(e: Evidence) -> str | None:
+    """Find that the error is small for large steps and grows as they shrink."""
+    coarse, fine = e.error(1e-3), e.error(1e-9)
+    if not (fine > 100 * coarse and fine > 1e-3 * abs(e.failure.analytic)):
+        return None
+    return (
+        "the error grows as the step shrinks: f itself is not smooth on a small scale. It computes "
+        "in float32 somewhere, or jumps here"
+    )
+
+
 def nothing_arrives(e: Evidence) -> str | None:
     """All zeros."""
     if (np.abs(e.got) > 0).any():
@@ -365,6 +376,7 @@ def float32(e: Evidence) -> str | None:
 # If one of these fits, it says all there is to say.
 PLAIN: list[Callable[[Evidence], str | None]] = [
     not_finite,
+    rough,
     nothing_arrives,
     constant_factor,
     turned,

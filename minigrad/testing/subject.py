@@ -70,7 +70,7 @@ class Subject:
         ]
         moved[i] += 1j * COMPLEX_STEP * direction
         with no_grad(), allow_complex(), kernels("vectorized"), np.errstate(all="ignore"):
-            outs = self._call([Tensor(a) for a in moved])
+            outs = self._call([Tensor(np.asarray(a)) for a in moved])
         return _row(outs).imag / COMPLEX_STEP
 
     # -- backward ----------------------------------------------------------------------------
@@ -103,7 +103,8 @@ class Subject:
 
     def _moved(self, i: int | None, offset: Any) -> list[Array]:
         """Copy the inputs, input i with an offset: what f does to them is lost."""
-        return [a + offset if k == i else a.copy() for k, a in enumerate(self.arrays)]
+        # NumPy's sum of 0-d arrays is a scalar, and no array.
+        return [np.asarray(a + offset if k == i else a.copy()) for k, a in enumerate(self.arrays)]
 
     def _call(self, tensors: list[Tensor]) -> list[Tensor]:
         before = [t.data for t in tensors]

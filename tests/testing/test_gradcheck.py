@@ -160,6 +160,11 @@ def test_integers_are_constants_and_several_outputs_are_checked():
         gradcheck(second_wrong, [normal(2, 3), classes, 2.0])
 
 
+def test_a_single_number_stays_an_array():
+    """NumPy's sums of 0-d arrays are scalars, which the engine would take for a Python float."""
+    gradcheck(lambda x: x**2, [np.array(1.5)])
+
+
 def test_names():
     f = lambda *arguments: arguments[0] * arguments[1]  # noqa: E731
     assert [i.name for i in gradcheck(f, SQUARES).inputs] == ["input 0", "input 1"]
@@ -297,7 +302,7 @@ def test_nothing_but_kinks_is_no_pass():
 ])  # fmt: skip
 def test_jumps_and_noise_are_not_kinks(f):
     """The closer one looks, the larger the slope: something rounds."""
-    with pytest.raises(GradcheckError):
+    with pytest.raises(GradcheckError, match="grows as the step shrinks"):
         gradcheck(f, [np.array([1.0, 2.0, 3.0, 1 / 3])])
 
 
