@@ -230,6 +230,10 @@ class _Check:
         kept = finer / np.where(gap > 0, gap, 1)
         smooth = (kept > 0.5 / FINER) & (kept < 2 / FINER)
         kinked = suspicious & ~smooth & (kept < 2)
+        # A curve as strong as this bends differences too, by step²: two steps tell how much.
+        middle, closer = (left + right) / 2, (ahead - behind) / (2 * step)
+        straight = closer + (closer - middle) / (FINER**2 - 1)
+        left, right = (np.where(suspicious & smooth, straight, side) for side in (left, right))
         for j in np.flatnonzero(kinked):
             where = self.subject.output_index(int(j))
             self.report.kinks.setdefault(int(j), Kink(where, float(left[j]), float(right[j])))

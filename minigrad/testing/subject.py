@@ -70,7 +70,7 @@ class Subject:
         ]
         moved[i] += 1j * COMPLEX_STEP * direction
         with no_grad(), allow_complex(), kernels("vectorized"), np.errstate(all="ignore"):
-            outs = self._call([Tensor(np.asarray(a)) for a in moved])
+            outs = self._call([Tensor(a) for a in moved])
         return _row(outs).imag / COMPLEX_STEP
 
     # -- backward ----------------------------------------------------------------------------

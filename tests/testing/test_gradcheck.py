@@ -311,6 +311,18 @@ def test_a_curve_is_no_kink():
     assert report.inputs[0].kinks == {}
 
 
+@pytest.mark.parametrize("complex_step", [False, True])
+def test_a_strong_curve_is_no_error(complex_step):
+    """The third derivative of 1/x is 6/x⁴: one step alone would be off by more than is allowed."""
+    gradcheck(lambda x: 1 / x, [np.array([4e-4, 1.0])], complex_step=complex_step)
+    with pytest.raises(GradcheckError):
+        gradcheck(
+            lambda x: record("1/x", 1 / x.data, (x, lambda g: -1.00001 * g / x.data**2)),
+            [np.array([4e-4, 1.0])],
+            complex_step=complex_step,
+        )
+
+
 # -- the complex step ------------------------------------------------------------------------------
 
 
