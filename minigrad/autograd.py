@@ -112,7 +112,10 @@ class Leaf(Node):
         if tensor.grad is None:
             tensor.grad = tensor.new(gradient if fresh else gradient.copy(order="K"))
         else:
-            tensor.grad = tensor.new(np.asarray(tensor.grad.data + gradient))
+            total = np.asarray(tensor.grad.data + gradient)
+            if _anomalies.get():
+                _check_finite(total, "leaf: the sum with the gradient of an earlier backward")
+            tensor.grad = tensor.new(total)
 
 
 def record(name: str, result: Any, *rules: tuple[Variable, Vjp]) -> "Tensor":
@@ -159,6 +162,8 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             "backward, which freed what it kept. Call backward(retain_graph=True) the first time "
             "if you need to go through it twice, or compute the result again."
         )
+    if _anomalies.get():
+        _check_finite(gradient, "backward: the gradient it starts from")
     pending: dict[Node, tuple[Array, bool]] = {root: (gradient, False)}
     for node in order:
         gradient, fresh = pending.pop(node)
@@ -177,7 +182,10 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             if total_is_fresh:
                 total += part
             else:
-                pending[parent] = np.asarray(total + part), True  # NumPy's 0-d sum is no array
+                total = np.asarray(total + part)  # NumPy's 0-d sum is no array
+                pending[parent] = total, True
+            if _anomalies.get():
+                _check_finite(total, f"{parent.name}: the sum of the gradients sent to it")
         if not retain_graph:
             node.vjps = None
 
@@ -206,9 +214,11 @@ def _checked(node: Node, parent: Node, gradient: Any) -> Array:
             f"backward: the vjp of {node.name!r} gave a gradient of shape {gradient.shape} for "
             f"its parent {parent.name!r}, whose shape is {parent.shape}"
         )
+    if gradient.dtype != parent.dtype:
+        gradient = gradient.astype(parent.dtype)
     if _anomalies.get():
         _check_finite(gradient, f"{node.name}: the gradient it sends to {parent.name!r}")
-    return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
+    return gradient
 
 
 def _owner(array: Array) -> object:
@@ -260,6 +270,9 @@ def no_grad() -> Iterator[None]:
 @contextmanager
 def detect_anomaly() -> Iterator[None]:
     """Stop at the first operation whose output, or whose gradient, is not finite.
+
+    Looked at are the output of every operation, what each sends back to its parents, and, where
+    several gradients meet, their sum.
 
     Raises
     ------

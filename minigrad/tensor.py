@@ -4,8 +4,9 @@ This is the face: every method hands on to the operation of its name in `minigra
 derivation stands.
 """
 
-from collections.abc import Iterator
-from typing import Any, SupportsIndex
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from minigrad import autograd
 from minigrad.autograd import Array, Leaf, Variable
 from minigrad.ops import elementwise, matmul, reduce, shape
+from minigrad.ops.arguments import real_dtype, real_numbers
 from minigrad.ops.reduce import Axis
 
 
@@ -49,14 +51,8 @@ def tensor(
     if isinstance(array_like, Tensor):
         array_like = array_like.data
     typed = isinstance(array_like, np.ndarray | np.generic)
-    try:
-        values = np.asarray(array_like)
-    except ValueError as error:
-        raise TypeError(f"tensor: cannot make an array of these values ({error})") from None
-    wanted = values.dtype if dtype is None else np.dtype(dtype)
-    for kind in (values.dtype, wanted):
-        if kind.kind not in "fiub":
-            raise TypeError(f"tensor: values must be real numbers or booleans, got dtype {kind}")
+    values = real_numbers("tensor", array_like)
+    wanted = values.dtype if dtype is None else real_dtype("tensor", dtype)
     data = values.astype(wanted)
     if not typed and dtype is None and data.dtype == np.float64:
         data = data.astype(np.float32)
@@ -184,9 +180,10 @@ class Tensor(Variable):
 
     def astype(self, dtype: DTypeLike) -> "Tensor":
         """Return the tensor with another dtype; gradients come back in this one's."""
-        if np.dtype(dtype).kind == "f":
-            return elementwise.cast(self, np.dtype(dtype))
-        return Tensor(self.data.astype(dtype))
+        wanted = real_dtype("astype", dtype)
+        if wanted.kind == "f":
+            return elementwise.cast(self, wanted)
+        return Tensor(self.data.astype(wanted))
 
     # -- gradients ---------------------------------------------------------------------------
 
@@ -205,8 +202,8 @@ class Tensor(Variable):
         ------
         RuntimeError
             If nothing here needs a gradient, or the graph has been freed.
-        ValueError
-            If `gradient` is missing or has another shape.
+        TypeError, ValueError
+            If `gradient` is missing, does not hold numbers or has another shape.
         """
         if self.node is None:
             raise RuntimeError("backward: this tensor does not depend on one that requires_grad")
@@ -217,7 +214,8 @@ class Tensor(Variable):
                     "gradient, an array of that shape, or reduce the result first"
                 )
             gradient = np.ones(self.shape)
-        seed = np.array(gradient.data if isinstance(gradient, Tensor) else gradient, self.dtype)
+        given = gradient.data if isinstance(gradient, Tensor) else gradient
+        seed = np.array(real_numbers("backward: gradient", given), self.dtype)
         if seed.shape != self.shape:
             raise ValueError(
                 f"backward: gradient must have the tensor's shape {self.shape}, got {seed.shape}"
@@ -303,22 +301,22 @@ class Tensor(Variable):
     # -- comparison: tensors of booleans, which no gradient flows through ----------------------
 
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor(np.asarray(self.data == _array(other)))
+        return _compare("equal", operator.eq, self, other)
 
     def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return Tensor(np.asarray(self.data != _array(other)))
+        return _compare("not_equal", operator.ne, self, other)
 
     def __lt__(self, other: Any) -> "Tensor":
-        return Tensor(np.asarray(self.data < _array(other)))
+        return _compare("less", operator.lt, self, other)
 
     def __le__(self, other: Any) -> "Tensor":
-        return Tensor(np.asarray(self.data <= _array(other)))
+        return _compare("less_equal", operator.le, self, other)
 
     def __gt__(self, other: Any) -> "Tensor":
-        return Tensor(np.asarray(self.data > _array(other)))
+        return _compare("greater", operator.gt, self, other)
 
     def __ge__(self, other: Any) -> "Tensor":
-        return Tensor(np.asarray(self.data >= _array(other)))
+        return _compare("greater_equal", operator.ge, self, other)
 
     __hash__ = object.__hash__
 
@@ -344,9 +342,9 @@ class Tensor(Variable):
         """See `minigrad.ops.reduce.min`."""
         return reduce.min(self, axis, keepdims)
 
-    def argmax(self, axis: SupportsIndex | None = None) -> "Tensor":
-        """Return where the largest element is; no gradient flows through it."""
-        return Tensor(np.asarray(self.data.argmax(axis)))
+    def argmax(self, axis: int | None = None) -> "Tensor":
+        """See `minigrad.ops.reduce.argmax`."""
+        return reduce.argmax(self, axis)
 
     # -- shapes ------------------------------------------------------------------------------
 
@@ -382,8 +380,9 @@ class Tensor(Variable):
         return shape.getitem(self, index)
 
 
-def _array(value: Any) -> Any:
-    return value.data if isinstance(value, Variable) else value
+def _compare(name: str, function: Callable[..., Any], x: Tensor, other: Any) -> Tensor:
+    other = other.data if isinstance(other, Variable) else other
+    return Tensor(np.asarray(elementwise.combine(name, function, x.data, other)))
 
 
 def _only_floats(data: Array, requires_grad: bool) -> None:

@@ -309,6 +309,11 @@ def test_a_vjp_of_another_dtype_is_cast_to_the_parents():
     assert (x.grad.dtype, x.grad.tolist()) == (np.float32, [1, 2])
 
 
+def test_a_variable_without_a_face_makes_no_tensors():
+    with pytest.raises(NotImplementedError):
+        autograd.Variable(np.ones(2)).new(np.ones(2))
+
+
 def test_nodes_say_what_they_are():
     x = minigrad.tensor(np.ones((2, 3), np.float32), requires_grad=True)
     assert repr(x.exp().node) == "<exp (2, 3) float32>"
@@ -348,6 +353,58 @@ def test_a_gradient_that_is_not_finite_is_named():
     with quiet():
         out.backward()  # outside it is nobody's business
     assert x.grad.tolist() == [0.5, np.inf]
+
+
+HUGE = np.float32(2e38)  # finite, and so is its negative, but not twice of it
+
+
+@pytest.mark.parametrize("uses", [2, 3])  # the third is added in place
+def test_a_sum_of_gradients_that_is_not_finite_is_named(uses):
+    x = minigrad.tensor([1.0, 1.0], requires_grad=True)
+    message = (
+        "{}: the sum of the gradients sent to it has 1 of 2 numbers that are not finite, "
+        "the first at (1,): inf"
+    )
+    shares = [1.0, *[1.0 / (uses - 1)] * (uses - 1)]
+    for start, name in ((x, "leaf"), (x.tanh(), "tanh")):
+        parts = [start * share for share in shares]
+        out = parts[0]
+        for part in parts[1:]:
+            out = out + part
+        with minigrad.detect_anomaly(), quiet():
+            with pytest.raises(AnomalyError, match=f"^{re.escape(message.format(name))}$"):
+                out.backward([1.0, HUGE], retain_graph=True)
+            assert x.grad is None
+            out.backward([1.0, HUGE / 2])  # and no harm where it is finite
+        x.grad = None
+
+
+def test_a_sum_over_two_backwards_that_is_not_finite_is_named():
+    x = minigrad.tensor([1.0, 1.0], requires_grad=True)
+    message = (
+        "leaf: the sum with the gradient of an earlier backward has 1 of 2 numbers that are not "
+        "finite, the first at (0,): -inf"
+    )
+    with minigrad.detect_anomaly(), quiet():
+        (x * 1).backward([-HUGE, 1.0])
+        with pytest.raises(AnomalyError, match=f"^{re.escape(message)}$"):
+            (x * 1).backward([-HUGE, 1.0])
+    assert x.grad.tolist() == [-HUGE, 1]
+
+
+def test_a_gradient_that_is_not_finite_from_the_start_is_named():
+    x = minigrad.tensor([1.0, 1.0], requires_grad=True)
+    message = "backward: the gradient it starts from has 1 of 2 numbers that are not finite"
+    with minigrad.detect_anomaly(), pytest.raises(AnomalyError, match=f"^{message}"):
+        (x * 1).backward([np.nan, 1.0])
+
+
+def test_a_gradient_that_overflows_in_its_parents_dtype_is_named():
+    x = minigrad.tensor([1.0], requires_grad=True)
+    out = record("wide", x.data, (x, lambda gradient: gradient * np.float64(1e300)))
+    message = "wide: the gradient it sends to 'leaf' has 1 of 1 numbers that are not finite"
+    with minigrad.detect_anomaly(), quiet(), pytest.raises(AnomalyError, match=f"^{message}"):
+        out.backward([1.0])
 
 
 def test_detect_anomaly_ends_and_nests():

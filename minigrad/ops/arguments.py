@@ -28,6 +28,27 @@ def complex_allowed() -> bool:
     return _complex_allowed.get()
 
 
+def real_numbers(name: str, values: Any) -> np.ndarray:
+    """Read an array of real numbers or booleans from whatever NumPy makes one of."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # lists of unequal lengths
+        raise TypeError(f"{name}: cannot make an array of these values ({error})") from None
+    real_dtype(name, array.dtype)
+    return array
+
+
+def real_dtype(name: str, dtype: Any) -> np.dtype:
+    """Insist on a dtype that tensors may have."""
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"{name}: dtype is none that NumPy knows ({error})") from None
+    if wanted.kind not in ("fiubc" if complex_allowed() else "fiub"):
+        raise TypeError(f"{name}: values must be real numbers or booleans, got dtype {wanted}")
+    return wanted
+
+
 def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
     """Insist on a floating Tensor, of one of `ndims` axes if any are given."""
     if not isinstance(value, Variable):

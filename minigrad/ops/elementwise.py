@@ -4,6 +4,8 @@ Shapes broadcast as in NumPy. What broadcasting repeats going forward, its trans
 back: that is `unbroadcast`, and with it every rule below is the one from the table of derivatives.
 """
 
+import operator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,6 +86,24 @@ def floating(x: "Tensor") -> "Tensor":
     return x if x.data.dtype.kind in "fc" else x.new(x.data.astype(np.float32))
 
 
+def combine(name: str, function: Callable[..., Any], *arrays: Array) -> Any:
+    """Compute ``function(*arrays)``, or say that the shapes, or the dtypes, do not allow it."""
+    try:
+        return function(*arrays)
+    except ValueError:
+        shapes = _listed(np.shape(array) for array in arrays)
+        raise ValueError(f"{name}: shapes {shapes} do not broadcast") from None
+    except TypeError:
+        kinds = _listed(getattr(array, "dtype", type(array).__name__) for array in arrays)
+        raise TypeError(f"{name}: not defined for {kinds}") from None
+
+
+def _listed(things: Iterable[Any]) -> str:
+    """Write "a, b and c"."""
+    *others, last = map(str, things)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 # -- two operands ------------------------------------------------------------------------------
 
 
@@ -93,7 +113,7 @@ def add(a: Operand, b: Operand) -> "Tensor":
     shape_a, shape_b = a.data.shape, b.data.shape
     return record(
         "add",
-        a.data + b.data,
+        combine("add", operator.add, a.data, b.data),
         (a, lambda gradient: unbroadcast(gradient, shape_a)),
         (b, lambda gradient: unbroadcast(gradient, shape_b)),
     )
@@ -105,7 +125,7 @@ def subtract(a: Operand, b: Operand) -> "Tensor":
     shape_a, shape_b = a.data.shape, b.data.shape
     return record(
         "subtract",
-        a.data - b.data,
+        combine("subtract", operator.sub, a.data, b.data),
         (a, lambda gradient: unbroadcast(gradient, shape_a)),
         (b, lambda gradient: unbroadcast(-gradient, shape_b)),
     )
@@ -118,7 +138,7 @@ def multiply(a: Operand, b: Operand) -> "Tensor":
     shape_x, shape_y = x.shape, y.shape
     return record(
         "multiply",
-        x * y,
+        combine("multiply", operator.mul, x, y),
         (a, lambda gradient: unbroadcast(gradient * y, shape_x)),
         (b, lambda gradient: unbroadcast(gradient * x, shape_y)),
     )
@@ -128,7 +148,7 @@ def divide(a: Operand, b: Operand) -> "Tensor":
     """Return a / b. d(a/b)/da = 1/b and d(a/b)/db = −(a/b)/b."""
     a, b = (floating(t) for t in operands("divide", a, b))
     shape, y, shape_y = a.data.shape, b.data, b.data.shape
-    quotient = a.data / y
+    quotient = combine("divide", operator.truediv, a.data, y)
     return record(
         "divide",
         quotient,
@@ -150,7 +170,7 @@ def power(a: Operand, b: Operand) -> "Tensor":
     """
     a, b = (floating(t) for t in operands("power", a, b))
     x, y = a.data, b.data
-    result = x**y
+    result = combine("power", operator.pow, x, y)
 
     def to_base(gradient: Array) -> Array:
         slope = y * x ** np.where(y == 0, 1, y - 1)  # y = 0 is a constant, at x = 0 too
@@ -182,7 +202,7 @@ def _extreme(name: str, choose: Any, wins: Any, a: Operand, b: Operand) -> "Tens
 
     return record(
         name,
-        choose(x, y),
+        combine(name, choose, x, y),
         (a, lambda gradient: unbroadcast(gradient * share(x, y), x.shape)),
         (b, lambda gradient: unbroadcast(gradient * share(y, x), y.shape)),
     )
@@ -197,6 +217,13 @@ def where(condition: Operand, a: Operand, b: Operand) -> "Tensor":
     a, b : Tensor, array or number
         All three broadcast together.
 
+    Raises
+    ------
+    TypeError
+        If `condition` does not hold booleans, or neither a nor b is a Tensor.
+    ValueError
+        If the three shapes do not broadcast.
+
     Examples
     --------
     >>> import minigrad
@@ -204,17 +231,24 @@ def where(condition: Operand, a: Operand, b: Operand) -> "Tensor":
     >>> minigrad.where(x > 0, x, 0.1 * x)
     tensor([-0.1,  2. ], dtype=float32)
     """
-    mask = condition.data if isinstance(condition, Variable) else np.asarray(condition)
+    mask = condition.data if isinstance(condition, Variable) else _mask(condition)
     if mask.dtype != np.bool_:
         raise TypeError(f"where: condition must hold booleans, got dtype {mask.dtype}")
     a, b = operands("where", a, b)
     shape_a, shape_b = a.data.shape, b.data.shape
     return record(
         "where",
-        np.where(mask, a.data, b.data),
+        combine("where", np.where, mask, a.data, b.data),
         (a, lambda gradient: unbroadcast(np.where(mask, gradient, 0), shape_a)),
         (b, lambda gradient: unbroadcast(np.where(mask, 0, gradient), shape_b)),
     )
+
+
+def _mask(condition: Any) -> Array:
+    try:
+        return np.asarray(condition)
+    except ValueError as error:  # lists of unequal lengths
+        raise TypeError(f"where: condition must be an array of booleans ({error})") from None
 
 
 # -- one operand -------------------------------------------------------------------------------
@@ -222,7 +256,7 @@ def where(condition: Operand, a: Operand, b: Operand) -> "Tensor":
 
 def negative(x: "Tensor") -> "Tensor":
     """Return −x."""
-    return record("negative", -x.data, (x, np.negative))
+    return record("negative", combine("negative", operator.neg, x.data), (x, np.negative))
 
 
 def exp(x: "Tensor") -> "Tensor":
@@ -270,17 +304,28 @@ def sigmoid(x: "Tensor") -> "Tensor":
 
 def absolute(x: "Tensor") -> "Tensor":
     """Return |x|; its derivative is the sign of x, and 0 at 0."""
-    sign = np.sign(x.data)
+    sign = combine("abs", np.sign, x.data)
     return record("abs", np.abs(x.data), (x, lambda gradient: gradient * sign))
 
 
 def clip(x: "Tensor", min: float | None = None, max: float | None = None) -> "Tensor":
     """Return x with what lies below `min` or above `max` moved onto that bound.
 
-    The gradient passes where x lies between the bounds, on them too, and stops outside.
+    The gradient passes where x lies between the bounds, on them too, and stops outside. For bounds
+    that are tensors, with gradients of their own, there are `maximum` and `minimum`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a bound is not a number, neither is given, or `min` lies above `max`.
     """
     if min is None and max is None:
         raise ValueError("clip: give min, max or both")
+    for argument, bound in (("min", min), ("max", max)):
+        if bound is not None and not isinstance(bound, int | float | np.integer | np.floating):
+            raise TypeError(f"clip: {argument} must be a number, got {type(bound).__name__}")
+    if min is not None and max is not None and min > max:
+        raise ValueError(f"clip: min must not lie above max, got min {min} and max {max}")
     x, *bounds = operands("clip", x, *(bound for bound in (min, max) if bound is not None))
     low = None if min is None else bounds[0].data
     high = None if max is None else bounds[-1].data

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 def matmul(a: Operand, b: Operand) -> "Tensor":
     """Return a @ b as NumPy does: the last two axes are multiplied, the ones before broadcast.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an operand is no array of numbers, or the shapes do not fit.
+
     Notes
     -----
     With C = A·B and G the gradient of C: ``C[i, j] = Σₖ A[i, k]·B[k, j]``, so A[i, k] is met once
@@ -27,6 +32,13 @@ def matmul(a: Operand, b: Operand) -> "Tensor":
             f"matmul: the last axis of a (shape {x.shape}) must be as long as the "
             f"{'only' if y.ndim == 1 else 'second to last'} axis of b (shape {y.shape})"
         )
+    try:
+        product = x @ y
+    except ValueError:
+        raise ValueError(
+            f"matmul: the axes before the last two of a (shape {x.shape}) and of b (shape "
+            f"{y.shape}) do not broadcast"
+        ) from None
     rows = x[np.newaxis, :] if x.ndim == 1 else x
     columns = y[:, np.newaxis] if y.ndim == 1 else y
     # Shapes by themselves, so that each vjp keeps only the array it multiplies by.
@@ -45,4 +57,4 @@ def matmul(a: Operand, b: Operand) -> "Tensor":
         full = rows.swapaxes(-1, -2) @ as_matrix(gradient)
         return unbroadcast(full, shape_columns).reshape(shape_y)
 
-    return record("matmul", x @ y, (a, to_a), (b, to_b))
+    return record("matmul", product, (a, to_a), (b, to_b))

@@ -1,6 +1,7 @@
 """Threads: every task once, errors come through, forks and callers side by side are fine."""
 
 import os
+import signal
 import threading
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad.cpu import run
+from minigrad.cpu import threads as pool
 
 
 @pytest.fixture
@@ -81,14 +83,38 @@ def test_a_forked_child_starts_its_own_threads(threads):
     run(lambda first, last: None, 10)  # the parent's threads are running
     child = os.fork()
     if child == 0:
+        try:
+            signal.alarm(20)  # so as not to wait for ever for threads that are not there
+            done = np.zeros(10, int)
+
+            def kernel(first, last):
+                done[first:last] += 1
+
+            run(kernel, 10)
+            os._exit(0 if (done == 1).all() else 1)
+        finally:
+            os._exit(2)  # whatever happens, the child is no second test run
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_threads_that_were_forgotten_are_started_anew(threads):
+    """What happens in a forked child, looked at from inside."""
+    threads(2)
+    run(lambda first, last: None, 10)
+    lost = pool._pool
+    assert lost is not None
+    pool._forget_threads()
+    try:
         done = np.zeros(10, int)
 
         def kernel(first, last):
             done[first:last] += 1
 
         run(kernel, 10)
-        os._exit(0 if (done == 1).all() else 1)
-    assert os.waitpid(child, 0)[1] == 0
+        assert (done == 1).all()
+        assert pool._pool is not lost
+    finally:
+        lost.shutdown()
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, "2", True, None])

@@ -6,6 +6,7 @@ FASHION_MNIST may name a folder that holds it.
 
 import hashlib
 import os
+import runpy
 import zlib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigrad.data import read_idx
+from minigrad.data import read_idx, write_idx
 from minigrad.data.fashion_mnist import draw as script
 
 SHIPPED = Path(script.__file__).parent
@@ -59,6 +60,49 @@ def test_the_readme_tells_the_checksums_of_the_files_that_ship():
     for name in NAMES:
         checksum = hashlib.sha256((SHIPPED / name).read_bytes()).hexdigest()
         assert f"{checksum}  {name}\n" in readme
+
+
+def test_what_is_drawn_from_a_small_source(monkeypatch, tmp_path):
+    """The whole way, where the full dataset is not at hand."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    checksums, pairs = [], {}
+    for split, per_class in (("train", 3), ("t10k", 2)):
+        labels = np.repeat(np.arange(10, dtype=np.uint8), per_class + 1)
+        images = np.arange(len(labels) * 4, dtype=np.uint8).reshape(-1, 2, 2)
+        pairs[split] = {
+            (image.tobytes(), label) for image, label in zip(images, labels, strict=True)
+        }
+        for name, array in ((f"{split}-images-idx3", images), (f"{split}-labels-idx1", labels)):
+            file = source / f"{name}-ubyte.gz"
+            write_idx(file, array)
+            checksums.append(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}")
+    monkeypatch.setattr(script, "SOURCE_SHA256", "\n".join(checksums))
+    monkeypatch.setattr(script, "PER_CLASS", {"train": 3, "t10k": 2})
+    script.draw(source, target)
+    for split, per_class in (("train", 3), ("t10k", 2)):
+        images = read_idx(target / f"{split}-images-idx3-ubyte.gz")
+        labels = read_idx(target / f"{split}-labels-idx1-ubyte.gz")
+        assert labels.tolist() == list(range(10)) * per_class
+        drawn = {(image.tobytes(), label) for image, label in zip(images, labels, strict=True)}
+        assert len(drawn) == 10 * per_class
+        assert drawn < pairs[split]
+
+
+def test_the_script_is_told_its_source(monkeypatch, tmp_path):
+    def start(*arguments):
+        monkeypatch.setattr("sys.argv", ["draw", *map(str, arguments)])
+        runpy.run_path(script.__file__, run_name="__main__")
+
+    with pytest.raises(SystemExit, match=r"^usage: python -m minigrad\.data\..* SOURCE_FOLDER$"):
+        start()
+    for name in NAMES:
+        (tmp_path / name).write_bytes(b"something else")
+    before = {file.name: file.read_bytes() for file in SHIPPED.glob("*.gz")}
+    with pytest.raises(ValueError, match="has SHA-256"):
+        start(tmp_path)
+    assert {file.name: file.read_bytes() for file in SHIPPED.glob("*.gz")} == before
 
 
 @needs_source

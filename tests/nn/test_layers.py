@@ -28,7 +28,7 @@ LAYERS = [
 ]
 
 
-@pytest.mark.parametrize(("layer", "operation"), LAYERS, ids=lambda case: repr(case)[:30])
+@pytest.mark.parametrize(("layer", "operation"), LAYERS, ids=[repr(layer) for layer, _ in LAYERS])
 def test_layer_is_its_operation(layer, operation):
     np.testing.assert_array_equal(layer(tensor(X)).data, operation(tensor(X)).data)
 
@@ -38,6 +38,21 @@ def test_conv2d_passes_all_options_on():
     wanted = F.conv2d(tensor(X), layer.weight, layer.bias, (2, 1), (1, 0), (1, 2), 2)
     np.testing.assert_array_equal(layer(tensor(X)).data, wanted.data)
     assert nn.Conv2d(4, 6, 3, bias=False).bias is None
+
+
+def test_padding_by_name():
+    """ "valid" is none; "same" keeps the size, and where it is odd the end gets one more."""
+    layer = nn.Conv2d(4, 6, (2, 3), padding="valid")
+    np.testing.assert_array_equal(
+        layer(tensor(X)).data, F.conv2d(tensor(X), layer.weight, layer.bias).data
+    )
+    layer.padding = "same"
+    around = F.pad(tensor(X), (1, 1, 0, 1))
+    out = layer(tensor(X))
+    assert out.shape == (2, 6, 9, 9)
+    np.testing.assert_allclose(
+        out.data, F.conv2d(around, layer.weight, layer.bias).data, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_dropout_only_in_training():

@@ -103,6 +103,14 @@ def test_astype_changes_parameters_gradients_and_results():
         net.astype(int)
 
 
+def test_astype_leaves_whole_numbers_alone():
+    block = Block(4)
+    block.seen = nn.Buffer(np.array([1, 2]))
+    block.astype(np.float64)
+    assert block.seen.dtype == np.int64
+    assert block.gain.dtype == np.float64
+
+
 def test_results_of_parameters_are_plain_tensors():
     layer = nn.Linear(2, 2)
     made = layer.weight * 2
@@ -135,6 +143,16 @@ def test_repr_is_a_tree():
 def test_a_module_without_forward_says_so():
     with pytest.raises(NotImplementedError, match="Block does not define forward"):
         Block(4)(1)
+
+
+def test_sequential_is_a_sequence_of_its_layers():
+    layers = [nn.ReLU(), nn.Dropout(0.5), nn.Flatten()]
+    net = nn.Sequential(*layers)
+    assert len(net) == 3
+    assert len(nn.Sequential()) == 0
+    assert [net[0], net[1], net[-1]] == layers
+    x = tensor(np.ones((1, 2, 2), np.float32))
+    assert nn.Sequential()(x) is x
 
 
 def test_sequential_takes_modules_only():

@@ -209,7 +209,6 @@ def test_gradient_at_a_kink_is_pytorchs():
     against_torch(lambda x: x.clip(-1, 1), lambda _, x: x.clamp(-1, 1), around)
     against_torch(lambda x: x.clip(min=0), lambda _, x: x.clamp(min=0), around)
     against_torch(lambda x: x.clip(max=0), lambda _, x: x.clamp(max=0), around)
-    against_torch(lambda x: x.clip(1, -1), lambda _, x: x.clamp(1, -1), around)
     against_torch(lambda x: x.sqrt(), lambda _, x: x.sqrt(), [0.0, 4.0])
     against_torch(lambda x: x.log(), lambda _, x: x.log(), [0.0, 4.0])
     ties = [0.0, 1.0, 2.0, -3.0], [0.0, 2.0, 1.0, -3.0]

@@ -145,6 +145,16 @@ def test_errors(make, error, sentence):
         make(nn.Parameter(np.ones(2)))
 
 
+def test_what_every_optimiser_and_schedule_must_define():
+    parameter = nn.Parameter(np.ones(2))
+    parameter.grad = tensor(np.ones(2))
+    optimizer = optim.Optimizer([parameter], lr=0.1)
+    with pytest.raises(NotImplementedError, match="^Optimizer does not define update$"):
+        optimizer.step()
+    with pytest.raises(NotImplementedError, match="^Schedule does not define factor$"):
+        optim.Schedule(optimizer)
+
+
 def test_cosine_with_warm_up():
     optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=2.0)
     schedule = optim.CosineLR(optimizer, total_steps=14, warmup=4, floor=0.1)
