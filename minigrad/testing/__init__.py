@@ -1,6 +1,26 @@
-"""Tools to property-test layers: ours, and everyone's."""
+"""Tools to property-test layers: ours, and everyone's.
 
+`gradcheck` holds gradients against differences, `check_layer` a whole layer against all that is
+asked of one. `strategies` draw the cases for tests of your own, `laws` say what to assert. `hunt`
+breaks the engine in every way of `mutants`, to see whether tests notice.
+"""
+
+from minigrad.testing import laws, mutants, strategies
 from minigrad.testing.gradients import gradcheck
+from minigrad.testing.hunting import HuntReport, hunt
+from minigrad.testing.layers import LayerError, LayerReport, check_layer
 from minigrad.testing.report import GradcheckError, GradcheckReport
 
-__all__ = ["GradcheckError", "GradcheckReport", "gradcheck"]
+__all__ = [
+    "GradcheckError",
+    "GradcheckReport",
+    "HuntReport",
+    "LayerError",
+    "LayerReport",
+    "check_layer",
+    "gradcheck",
+    "hunt",
+    "laws",
+    "mutants",
+    "strategies",
+]

@@ -310,8 +310,12 @@ def missing_links(e: Evidence) -> str | None:
     there = np.abs(theirs) > 1e-6 * size
     missing, extra = there & (ours == 0), ~there & (np.abs(ours) > 1e-6 * size)
     for links, says in (
-        (missing, "the output depends on the input {where}, and backward has no term for it"),
-        (extra, "backward sends gradients to the input {where}, which the output ignores"),
+        (missing, "backward misses a term: the output depends also on the input {where}"),
+        (
+            extra,
+            "backward has a term too many: it sends gradients to the input {where}, which the "
+            "output does not depend on",
+        ),
     ):
         if not links.any() or (links is missing and not ours.any()):
             continue

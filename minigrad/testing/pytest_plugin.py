@@ -14,9 +14,9 @@ EXAMPLES = 40
 THOROUGH = 1000
 
 # The first call of a kernel compiles it, so that no single example has a deadline.
-_common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
-settings.register_profile("minigrad", max_examples=EXAMPLES, **_common)
-settings.register_profile("minigrad-thorough", max_examples=THOROUGH, **_common)
+_common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("minigrad", _common, max_examples=EXAMPLES)
+settings.register_profile("minigrad-thorough", _common, max_examples=THOROUGH)
 
 _planted = ExitStack()
 

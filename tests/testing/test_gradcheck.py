@@ -457,9 +457,9 @@ HINTS = {
         lambda x: record("same", x.data * 1, (x, lambda g: g * np.abs(g))), [normal(4)]),
     "the error is the same everywhere along axes 0 (N of NCHW), 2 (H of NCHW), 3": (
         bn_without_mean, [normal(3, 2, 2, 2)]),
-    "at other places along axis 1 (C of NCHW), and backward has no term for it": (
+    "misses a term: the output depends also on the input at other places along axis 1 (C of NCHW)": (
         lrn_without_neighbours, [normal(2, 4, 2, 2)]),
-    "which the output ignores": (
+    "which the output does not depend on": (
         lambda x: record("shift", x.data * 1, (x, lambda g: g + np.roll(g, 1))), [normal(5)]),
     "just where x is negative": (
         lambda x: squared(x, lambda g, x: 2 * g * np.maximum(x, 0)), [normal(3, 4)]),
