@@ -44,7 +44,8 @@ def save(
     metadata : mapping of str to str, optional
         Kept in the file's header.
     """
-    arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
+    # Not np.ascontiguousarray: it would give a single number an axis.
+    arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
     write_whole(path, to_bytes(arrays, dict(metadata) if metadata else None))
 
 

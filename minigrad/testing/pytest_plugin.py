@@ -14,7 +14,11 @@ EXAMPLES = 40
 THOROUGH = 1000
 
 # The first call of a kernel compiles it, so that no single example has a deadline.
-_common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+_common = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.nested_given],
+    print_blob=True,
+)
 settings.register_profile("minigrad", _common, max_examples=EXAMPLES)
 settings.register_profile("minigrad-thorough", _common, max_examples=THOROUGH)
 

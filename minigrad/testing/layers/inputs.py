@@ -56,9 +56,9 @@ def as_arrays(drawn: Any) -> list[Array]:
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
     """Take the names of f's arguments, if it has one for each of `count` inputs."""
     try:
-        parameters = inspect.signature(f).parameters.values()
+        parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
-        parameters = {}.values()  # type: ignore[assignment]
+        parameters = []
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return named[:count] if len(named) >= count else [f"input {i}" for i in range(count)]
 
@@ -75,7 +75,9 @@ def as_text(names: Sequence[str], arrays: Sequence[Array], drawn: str) -> str:
     """
     if drawn and "..." not in drawn and not re.search(r"\barray\(|\bat 0x", drawn):
         return _tidied(drawn)
-    return ", ".join(f"{name} = {literal(array)}" for name, array in zip(names, arrays, strict=True))
+    return ", ".join(
+        f"{name} = {literal(array)}" for name, array in zip(names, arrays, strict=True)
+    )
 
 
 def _tidied(call: str) -> str:

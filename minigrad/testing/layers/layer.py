@@ -20,15 +20,22 @@ COTANGENTS = 0x636F74  # makes their stream another than that of the seed alone
 ROUNDINGS = 1000.0  # how far two orders of summation may differ, in eps of the largest number
 
 
-class Broken(Exception):
-    """The property that is examined does not hold. The message says how."""
+class BrokenError(Exception):
+    """The property that is examined does not hold. The message says how.
 
-    def __init__(self, message: str, report: Any = None) -> None:
+    Attributes
+    ----------
+    report : GradcheckReport or None
+    anywhere : bool
+        It has nothing to do with the input.
+    """
+
+    def __init__(self, message: str, report: Any = None, anywhere: bool = False) -> None:
         super().__init__(message)
-        self.report = report
+        self.report, self.anywhere = report, anywhere
 
 
-class NotApplicable(Exception):
+class NotApplicableError(Exception):
     """The property that is examined says nothing about this layer. The message says why."""
 
 
@@ -67,8 +74,12 @@ class Layer:
         What to compare.
     mode : str
         ``"training"``, ``"eval"``, or empty for a function. What `modes` is at.
+    running : dtype
+        That of the last copy.
     reached : set of str
         The parameters that have been seen to get a gradient.
+    repeatable : bool
+        Whether two copies give the same, with all streams of random numbers seeded.
     """
 
     def __init__(
@@ -95,7 +106,9 @@ class Layer:
         self.sharp = np.dtype(np.float64)
         self.rungs, self.threads = tuple(rungs), tuple(threads)
         self.mode = ""
+        self.running = self.dtype
         self.reached: set[str] = set()
+        self.repeatable = True
 
     # -- what it is --------------------------------------------------------------------------
 
@@ -138,13 +151,14 @@ class Layer:
 
     def modes(self) -> Iterator[str]:
         """Go through the modes a module has; `fresh` gives copies in that mode."""
-        for self.mode in ("training", "eval") if self.is_module else ("",):
-            yield self.mode
+        for mode in ("training", "eval") if self.is_module else ("",):
+            self.mode = mode
+            yield mode
         self.mode = ""
 
     def fresh(self, dtype: Any = None) -> Any:
         """Make a copy, in the mode that `modes` is at."""
-        wanted = np.dtype(dtype or self.dtype)
+        self.running = wanted = np.dtype(dtype or self.dtype)
         if wanted not in self._cast:
             it = copy.deepcopy(self._kept)
             self._cast[wanted] = it.astype(wanted) if self.is_module else it
@@ -164,15 +178,20 @@ class Layer:
             kept = copy.deepcopy(self._kept)
             try:
                 self.forward(self._kept.train(), example.cast(self.dtype), example.seed)
-            except Exception:  # the property `runs` reports it
+            except Exception:
                 self._kept = kept
             else:
                 for module, mode in training:
                     module.training = mode
-        rng = np.random.default_rng(example.seed)
-        for parameter in self.parameters(self._kept).values():
-            move(parameter, rng)
+            rng = np.random.default_rng(example.seed)
+            for parameter in self.parameters(self._kept).values():
+                move(parameter, rng)
         self._cast.clear()
+        try:
+            for _ in self.modes():
+                same_runs(self.run(example), self.run(example), "", "")
+        except BrokenError:
+            self.repeatable = False
 
     # -- running it --------------------------------------------------------------------------
 
@@ -183,9 +202,11 @@ class Layer:
         outs = [out for out in outs if out is not None]  # a head that is used in training only
         for out in outs:
             if not isinstance(out, Tensor):
-                raise Broken(f"it returned {type(out).__name__}, not a Tensor or a tuple of them")
+                raise BrokenError(
+                    f"it returned {type(out).__name__}, not a Tensor or a tuple of them"
+                )
         if not outs:
-            raise Broken("it returned no Tensor")
+            raise BrokenError("it returned no Tensor")
         return outs
 
     def forward(self, it: Any, arrays: Sequence[Array], seed: int) -> list[Array]:
@@ -240,9 +261,7 @@ def leaves_of(arrays: Sequence[Array], turn: Callable[[Array], Array] = np.copy)
     return [Tensor(a, requires_grad=True) if a.dtype.kind == "f" else a for a in copies]
 
 
-def pull_back(
-    outs: Sequence[Tensor], seed: int, turn: Callable[[Array], Array] = np.copy
-) -> None:
+def pull_back(outs: Sequence[Tensor], seed: int, turn: Callable[[Array], Array] = np.copy) -> None:
     """Send a random cotangent back from each output that has come from a leaf."""
     rng = np.random.default_rng((seed, COTANGENTS))
     for out in outs:
@@ -281,18 +300,18 @@ def largest(array: Array) -> float:
 def same(what: str, got: Array, want: Array, left: str, right: str, **rounding: float) -> None:
     """Insist that two arrays are equal, to the bit or to `roundings` (see `laws`)."""
     if got.dtype != want.dtype:
-        raise Broken(f"{what} is {got.dtype} {left} but {want.dtype} {right}")
+        raise BrokenError(f"{what} is {got.dtype} {left} but {want.dtype} {right}")
     try:
         compare("", got, want, f"{what} {left}", right, **rounding)
     except AssertionError as error:
-        raise Broken(str(error).removeprefix(": ")) from None
+        raise BrokenError(str(error).removeprefix(": ")) from None
 
 
 def same_runs(got: Run, want: Run, left: str, right: str, roundings: float = 0.0) -> None:
     """Insist that two runs gave the same outputs and gradients."""
     rounding = {"roundings": roundings, "size": 0.01 * max(want.size, 1.0)} if roundings else {}
     if len(got.outputs) != len(want.outputs):
-        raise Broken(f"it gave {len(got.outputs)} outputs {left}, {len(want.outputs)} {right}")
+        raise BrokenError(f"it gave {len(got.outputs)} outputs {left}, {len(want.outputs)} {right}")
     for i, (a, b) in enumerate(zip(got.outputs, want.outputs, strict=True)):
         same(output_name(i, len(want.outputs)), a, b, left, right, **rounding)
     for name, wanted in want.gradients.items():
@@ -300,7 +319,7 @@ def same_runs(got: Run, want: Run, left: str, right: str, roundings: float = 0.0
         if gradient is None or wanted is None:
             if gradient is not wanted:
                 with_, without = (left, right) if wanted is None else (right, left)
-                raise Broken(f"{name} got a gradient {with_}, and none {without}")
+                raise BrokenError(f"{name} got a gradient {with_}, and none {without}")
             continue
         same(f"the gradient of {name}", gradient, wanted, left, right, **rounding)
 

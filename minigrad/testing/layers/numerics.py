@@ -10,15 +10,14 @@ from minigrad.tensor import Tensor
 from minigrad.testing.gradients import gradcheck
 from minigrad.testing.layers.layer import (
     ROUNDINGS,
-    Broken,
+    BrokenError,
     Example,
     Layer,
-    NotApplicable,
+    NotApplicableError,
     Run,
     largest,
     leaves_of,
     output_name,
-    pull_back,
     same,
     seeded,
 )
@@ -33,7 +32,7 @@ AMPLIFIED = 30.0  # how much more than a change of the input by its rounding may
 def input_gradients(layer: Layer, example: Example) -> None:
     """Check the gradient of every floating input, with the parameters as they are."""
     if all(a.dtype.kind != "f" for a in example.arrays):
-        raise NotApplicable("it has no floating input")
+        raise NotApplicableError("it has no floating input")
     arrays = example.cast(np.float64)
     names = layer.names(len(arrays))
     for _ in layer.modes():
@@ -44,7 +43,7 @@ def parameter_gradients(layer: Layer, example: Example) -> None:
     """Check the gradient of every parameter, with the inputs as they are."""
     parameters = layer.parameters(layer.fresh(np.float64))
     if not parameters:
-        raise NotApplicable("it has no parameters")
+        raise NotApplicableError("it has no parameters")
     arrays, names = example.cast(np.float64), [f"parameter {name}" for name in parameters]
     for _ in layer.modes():
         values = [p.data for p in parameters.values()]
@@ -58,11 +57,11 @@ def _check(f: Callable[..., Any], arrays: list[Array], names: list[str], seed: i
     except (TypeError, ValueError) as error:
         if not str(error).startswith("gradcheck: "):
             raise
-        raise Broken(str(error)) from None
+        raise BrokenError(str(error)) from None
     if report.failures:
-        raise Broken("\n\n".join(map(str, report.failures)), report)
+        raise BrokenError("\n\n".join(map(str, report.failures)), report)
     if not report.ok:
-        raise NotApplicable("every output lies at a kink, where there is no gradient")
+        raise NotApplicableError("every output lies at a kink, where there is no gradient")
 
 
 def _call(layer: Layer, example: Example, inputs: list[Any], parameters: list[Tensor]) -> Any:
@@ -81,7 +80,7 @@ def _call(layer: Layer, example: Example, inputs: list[Any], parameters: list[Te
         outs = layer.outputs(it, inputs)
     floating = tuple(out for out in outs if out.dtype.kind in "fc")
     if not floating:
-        raise NotApplicable("its outputs are integers")
+        raise NotApplicableError("its outputs are integers")
     return floating
 
 
@@ -92,7 +91,7 @@ def _constants(arrays: list[Array]) -> list[Any]:
 def connected(layer: Layer, example: Example) -> None:
     """Note which parameters get a gradient."""
     if not layer.parameters(layer.fresh()):
-        raise NotApplicable("it has no parameters")
+        raise NotApplicableError("it has no parameters")
     for _ in layer.modes():
         gradients = layer.run(example).gradients
         layer.reached.update(name for name, g in gradients.items() if g is not None)
@@ -103,7 +102,7 @@ def all_connected(layer: Layer) -> None:
     missing = [n for n in layer.parameters(layer.fresh()) if f"parameter {n}" not in layer.reached]
     if missing:
         verb = "never gets a gradient" if len(missing) == 1 else "never get a gradient"
-        raise Broken(f"{', '.join(missing)} {verb}: forward does not use it, or detached it")
+        raise BrokenError(f"{', '.join(missing)} {verb}: forward does not use it, or detached it")
 
 
 # -- precision -----------------------------------------------------------------------------------
@@ -117,7 +116,7 @@ def dtypes(layer: Layer, example: Example) -> None:
         _all_double(layer, example)
         _forward_sees_all_digits(layer, rounded)
         _backward_sees_all_digits(layer, example)
-        _agree(single, double, _typed(layer, _shaken(rounded), np.dtype(np.float64)), layer)
+        _agree(single, double, _typed(layer, _shaken(rounded), np.dtype(np.float64)))
 
 
 def _typed(layer: Layer, example: Example, dtype: np.dtype) -> Run:
@@ -127,7 +126,7 @@ def _typed(layer: Layer, example: Example, dtype: np.dtype) -> Run:
     named += [(f"the gradient of {n}", g) for n, g in run.gradients.items() if g is not None]
     for name, array in named:
         if array.dtype.kind == "f" and array.dtype != dtype:
-            raise Broken(f"{name} is {array.dtype} but inputs and parameters are {dtype}")
+            raise BrokenError(f"{name} is {array.dtype} but inputs and parameters are {dtype}")
     return run
 
 
@@ -137,7 +136,7 @@ def _all_double(layer: Layer, example: Example) -> None:
     nodes = {node for out in outs if out.node is not None for node in descendants_first(out.node)}
     for node in sorted(nodes, key=lambda node: node.number):
         if node.dtype != np.float64:
-            raise Broken(
+            raise BrokenError(
                 f"in float64, the operation {node.name!r} (shape {node.shape}) gives {node.dtype}"
             )
 
@@ -170,7 +169,7 @@ def _forward_sees_all_digits(layer: Layer, example: Example) -> None:
         wrong = straight & seen & ~(np.abs(y1 - y - slope) <= 0.5 * np.abs(slope))
         if wrong.any():
             first = [int(n) for n in np.argwhere(wrong)[0]]
-            raise Broken(
+            raise BrokenError(
                 f"something is computed in float32: in float64, {output_name(i, len(here))} at "
                 f"{first} does not follow changes of the input that are smaller than float32's"
             )
@@ -196,22 +195,20 @@ def _backward_sees_all_digits(layer: Layer, example: Example) -> None:
     for name, gradient in whole.items():
         size, off = largest(gradient), largest(gradient - most[name] - rest[name])
         if 1e-10 * size < off < 1e-4 * size:  # more than that is no rounding
-            raise Broken(
+            raise BrokenError(
                 f"something is computed in float32: in float64, the gradient of {name} has only "
                 f"{-np.log10(off / size):.0f} right digits"
             )
 
 
-def _agree(single: Run, double: Run, shaken: Run, layer: Layer) -> None:
+def _agree(single: Run, double: Run, shaken: Run) -> None:
     """float32 and float64 agree, as far as rounding the inputs lets them."""
-    for i, (a, b, c) in enumerate(
-        zip(single.outputs, double.outputs, shaken.outputs, strict=True)
-    ):
+    for i, (a, b, c) in enumerate(zip(single.outputs, double.outputs, shaken.outputs, strict=True)):
         _near(output_name(i, len(double.outputs)), a, b, c, double.size)
-    for name, b in double.gradients.items():
-        a, c = single.gradients[name], shaken.gradients[name]
-        if a is not None and b is not None and c is not None:
-            _near(f"the gradient of {name}", a, b, c, double.size)
+    for name, gradient in double.gradients.items():
+        other, moved = single.gradients[name], shaken.gradients[name]
+        if gradient is not None and other is not None and moved is not None:
+            _near(f"the gradient of {name}", other, gradient, moved, double.size)
 
 
 def _near(what: str, single: Array, double: Array, shaken: Array, size: float) -> None:

@@ -3,6 +3,7 @@
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from hypothesis.strategies import SearchStrategy
 import minigrad
 from minigrad.testing import strategies
 from minigrad.testing.layers.inputs import as_arrays, as_text
-from minigrad.testing.layers.layer import Broken, Example, Layer, NotApplicable
+from minigrad.testing.layers.layer import BrokenError, Example, Layer, NotApplicableError
 from minigrad.testing.layers.report import LayerFailure, PropertyResult
 
 ENGINE = str(Path(minigrad.__file__).parent)
-TESTING = str(Path(__file__).parents[1])
+OURS = Path(__file__).parent, Path(__file__).parents[1]  # check_layer, and gradcheck
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Property:
         Takes a `Layer` and an `Example`. Returns a remark or None if the property holds.
     needs : tuple of str
         Properties without which this one means nothing.
+    compares : bool
+        Whether it compares runs: it cannot if the layer gives something else each time.
     share : float
         Of the examples asked for: fewer where one takes long. 0: a single one, and what it holds
         does not matter.
@@ -43,6 +46,7 @@ class Property:
     sentence: str
     examine: Callable[[Layer, Example], str | None]
     needs: tuple[str, ...] = ("runs",)
+    compares: bool = True
     share: float = 1.0
     conclude: Callable[[Layer], None] | None = None
 
@@ -78,7 +82,12 @@ class Examiner:
 
     def settle(self) -> None:
         """Let the layer leave its first values (see `Layer.settle`)."""
-        self._explore(lambda example: self.layer.settle(example), 1)
+
+        def one(example: Example) -> None:
+            with suppress(Exception):  # the property `runs` reports it
+                self.layer.settle(example)
+
+        self._explore(one, 1)
 
     def examine(self, property_: Property) -> PropertyResult:
         """Draw examples until one breaks the property, or all are done."""
@@ -90,7 +99,7 @@ class Examiner:
             self.layer.mode = ""
             try:
                 remarks.append(property_.examine(self.layer, example))
-            except NotApplicable as reason:
+            except NotApplicableError as reason:
                 reasons.append(str(reason))
             except Exception as error:
                 broken.append((error, example, self.layer.mode))
@@ -108,15 +117,18 @@ class Examiner:
         if property_.conclude is not None:
             try:
                 property_.conclude(self.layer)
-            except Broken as error:
+            except BrokenError as error:
                 return property_.broken(str(error))
         return property_.held(next(filter(None, remarks), ""))
 
     def _broken(
         self, property_: Property, error: Exception, example: Example, mode: str, drawn: str
     ) -> PropertyResult:
-        message = str(error) if isinstance(error, Broken) else described(error)
-        if not property_.share:
+        if isinstance(error, BrokenError):
+            message = str(error)
+        else:
+            message = described(error, self.layer)
+        if not property_.share or getattr(error, "anywhere", False):
             return property_.broken(message)
         names = self.layer.names(len(example.arrays))
         return property_.broken(
@@ -152,13 +164,15 @@ class Examiner:
         examined()
 
 
-def described(error: Exception) -> str:
+def described(error: Exception, layer: Layer) -> str:
     """Say what an exception of a layer is, and which of its lines raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [i for i, frame in enumerate(frames) if frame.filename.startswith(TESTING)]
+    said = f"{type(error).__name__}: {error}"
+    if layer.running != layer.dtype:
+        said = f"in {layer.running}, {said}"
+    frames = list(traceback.extract_tb(error.__traceback__))
+    ours = [i for i, frame in enumerate(frames) if Path(frame.filename).parent in OURS]
     frames = frames[ours[-1] + 1 if ours else 0 :]
     theirs = [f for f in frames if not f.filename.startswith(ENGINE) and not _library(f.filename)]
-    said = f"{type(error).__name__}: {error}"
     if not frames:
         return said
     at = (theirs or frames)[-1]
@@ -169,8 +183,8 @@ def _from_layer(error: Exception) -> bool:
     """Tell whether the layer raised it: or the call of the layer, for wrong arguments."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return (
-        isinstance(error, Broken)
-        or not frame.filename.startswith(TESTING)
+        isinstance(error, BrokenError)
+        or Path(frame.filename).parent not in OURS
         or frame.name == "outputs"
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad.autograd import Array
 
-MARKS = {True: "✓", False: "✗", None: "–"}  # noqa: RUF001
+MARKS = {True: "✓", False: "✗", None: "–"}
 INDENT = " " * 4
 
 
@@ -79,7 +79,7 @@ class PropertyResult:
 
     @property
     def mark(self) -> str:
-        """✓, ✗ or –."""  # noqa: RUF002
+        """✓, ✗ or –."""
         return MARKS[self.holds]
 
     @property
@@ -129,7 +129,7 @@ class LayerReport:
         """Say how many properties hold."""
         held, failed = (sum(r.holds is wanted for r in self.results) for wanted in (True, False))
         others = len(self.results) - held - failed
-        counts = [f"{held} properties hold"]
+        counts = [f"{held} {'property holds' if held == 1 else 'properties hold'}"]
         counts += [f"{failed} {'does' if failed == 1 else 'do'} not"] if failed else []
         counts += [f"{others} not checked"] if others else []
         return f"check_layer: {self.layer}: {', '.join(counts)}"
