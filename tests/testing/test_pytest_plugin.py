@@ -55,7 +55,7 @@ def test_thorough_deepens_every_property_and_runs_what_is_marked(run):
     assert "Warning" not in said  # the marker is known
     code, said = run("--minigrad-thorough")
     assert code == 0, said
-    assert "drawn: 1000\n" in said
+    assert "drawn: 400\n" in said
     assert "slow ran" in said
 
 
