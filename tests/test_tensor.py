@@ -12,7 +12,8 @@ from hypothesis import given
 
 import minigrad
 from minigrad import Tensor, nn
-from tests.ops.test_elementwise import SEEDS, between_kinks, broadcastable
+from minigrad.testing.strategies import broadcastable_shapes
+from tests.ops.test_elementwise import SEEDS, between_kinks
 
 F32, F64, INT, BOOL = np.float32, np.float64, np.int64, np.bool_
 
@@ -187,7 +188,7 @@ OPERATORS = {
 
 
 @pytest.mark.parametrize("symbol", OPERATORS)
-@given(shapes=broadcastable(), seed=SEEDS)
+@given(shapes=broadcastable_shapes(), seed=SEEDS)
 def test_operators_take_arrays_and_numbers_on_either_side(symbol, shapes, seed):
     apply, rng = OPERATORS[symbol], np.random.default_rng(seed)
     a, b = between_kinks(rng, shapes[0]), between_kinks(rng, shapes[1])

@@ -16,6 +16,11 @@ from tests.conformance.verdicts import assert_as_pinned
 torch = pytest.importorskip("torch", reason="the judge PyTorch is not installed")
 pytest.importorskip("expecttest", reason="expecttest, which PyTorch's samples need, is missing")
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # the logarithm of negative numbers
+    pytest.mark.filterwarnings("ignore:Using padding='same'"),  # PyTorch's, of its own speed
+]
+
 
 @pytest.mark.parametrize("name", samples())
 def test_sample(name):

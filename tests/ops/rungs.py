@@ -8,21 +8,10 @@ import inspect
 
 import numpy as np
 
-RUNGS = ("naive", "vectorized", "cpu")
-
 
 def integers(rng, *shape, low=-4, high=5, dtype=np.float32):
     """Draw integer-valued floats."""
     return rng.integers(low, high, shape).astype(dtype)
-
-
-def scrambled(rng, array):
-    """Return equal numbers in a memory order that is not contiguous: axes permuted, steps of 2."""
-    order = rng.permutation(array.ndim)
-    wide = np.zeros([2 * array.shape[axis] for axis in order], array.dtype)
-    view = wide[tuple(slice(None, None, 2) for _ in order)].transpose(np.argsort(order))
-    view[...] = array
-    return view
 
 
 def public_functions(module):

@@ -13,7 +13,8 @@ from minigrad import functional as F
 from minigrad import tensor
 from minigrad.ops.batch_norm import RUNGS, cpu, naive, vectorized
 from minigrad.testing import gradcheck
-from tests.ops.rungs import assert_same_signatures, scrambled
+from minigrad.testing.strategies import scrambled
+from tests.ops.rungs import assert_same_signatures
 
 seeds = st.integers(0, 2**32)
 dtypes = st.sampled_from([np.float32, np.float64])

@@ -9,7 +9,8 @@ import minigrad
 from minigrad import concat, tensor
 from minigrad.ops.concat import RUNGS, cpu
 from minigrad.testing import gradcheck
-from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, scrambled
+from minigrad.testing.strategies import scrambled
+from tests.ops.rungs import assert_rungs_agree, assert_same_signatures
 
 seeds = st.integers(0, 2**32)
 

@@ -16,7 +16,7 @@ import minigrad
 from minigrad import Tensor, no_grad
 from minigrad import functional as F
 from minigrad.ops import elementwise, matmul, reduce, shape
-from tests.ops.rungs import scrambled
+from minigrad.testing.strategies import scrambled
 
 
 class Case(NamedTuple):

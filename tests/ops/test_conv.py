@@ -10,15 +10,15 @@ from minigrad import functional as F
 from minigrad import tensor
 from minigrad.ops.conv import RUNGS, cpu
 from minigrad.testing import gradcheck
-from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers, scrambled
-from tests.ops.windows import conv_cases
+from minigrad.testing.strategies import conv2d_cases, scrambled
+from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers
 
 
 def test_rungs_have_the_same_functions():
     assert_same_signatures(RUNGS)
 
 
-@given(conv_cases())
+@given(conv2d_cases(asymmetric_padding=True))
 def test_rungs_agree_to_the_bit(case):
     rng = np.random.default_rng(case.seed)
     x = scrambled(rng, integers(rng, *case.x))
@@ -37,7 +37,7 @@ def test_rungs_agree_to_the_bit(case):
     assert_rungs_agree(RUNGS, "col2im", cols, case.x, *window)
 
 
-@given(conv_cases())
+@given(conv2d_cases(asymmetric_padding=True))
 def test_backward_is_the_transpose_of_forward(case):
     """⟨conv(x), g⟩ = ⟨x, input gradient⟩ = ⟨w, weight gradient⟩, exactly, on integers."""
     rng = np.random.default_rng(case.seed)
@@ -55,28 +55,20 @@ def test_backward_is_the_transpose_of_forward(case):
     assert (cols * other).sum() == (x * cpu.col2im(other, case.x, *window)).sum()
 
 
-@given(conv_cases(same_padding=True))
+@given(conv2d_cases())
 def test_gradients_by_finite_differences(case):
-    rng = np.random.default_rng(case.seed)
-    padding = case.padding[0][0], case.padding[1][0]
-    x, weight, bias = (rng.standard_normal(s) for s in (case.x, case.weight, case.weight[:1]))
-    gradcheck(
-        lambda *t: F.conv2d(*t, case.stride, padding, case.dilation, case.groups),
-        [x, weight, bias],
-        seed=case.seed,
-    )
+    gradcheck(lambda *t: F.conv2d(*t, **case.options), case.arrays(), seed=case.seed)
 
 
-@given(conv_cases(same_padding=True), st.sampled_from([np.float32, np.float64]))
+@given(conv2d_cases(), st.sampled_from([np.float32, np.float64]))
 def test_operation_like_pytorch(case, dtype):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(case.seed)
     arrays = [integers(rng, *s, dtype=dtype) for s in (case.x, case.weight, case.weight[:1])]
-    padding = case.padding[0][0], case.padding[1][0]
-    options = (case.stride, padding, case.dilation, case.groups)
     ours = [tensor(a, requires_grad=True) for a in arrays]
     theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
-    out, wanted = F.conv2d(*ours, *options), torch.nn.functional.conv2d(*theirs, *options)
+    out = F.conv2d(*ours, **case.options)
+    wanted = torch.nn.functional.conv2d(*theirs, **case.options)
     np.testing.assert_array_equal(out.data, wanted.detach().numpy())
     gradient = integers(rng, *out.shape, dtype=dtype)
     out.backward(gradient)
@@ -100,29 +92,26 @@ def test_padding_same_keeps_the_size_as_pytorch_does(kernel_size, dilation):
     np.testing.assert_array_equal(ours.data, theirs.numpy())
 
 
-@given(conv_cases(same_padding=True))
+@given(conv2d_cases())
 def test_im2col_and_col2im_like_pytorch(case):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(case.seed)
     x = integers(rng, max(case.x[0], 1), *case.x[1:])
-    window = case.weight[2:], case.dilation, (case.padding[0][0], case.padding[1][0]), case.stride
-    theirs = torch.nn.functional.unfold(torch.from_numpy(x), *window)
-    kernel_size, dilation, padding, stride = window
-    ours = F.im2col(tensor(x), kernel_size, stride, padding, dilation)
+    theirs = torch.nn.functional.unfold(torch.from_numpy(x), **case.window)
+    ours = F.im2col(tensor(x), **case.window)
     np.testing.assert_array_equal(ours.data, theirs.numpy())
-    folded = torch.nn.functional.fold(theirs, x.shape[2:], *window)
-    back = F.col2im(ours, x.shape[2:], kernel_size, stride, padding, dilation)
+    folded = torch.nn.functional.fold(theirs, x.shape[2:], **case.window)
+    back = F.col2im(ours, x.shape[2:], **case.window)
     np.testing.assert_array_equal(back.data, folded.numpy())
 
 
-@given(conv_cases(same_padding=True))
+@given(conv2d_cases())
 def test_im2col_and_col2im_gradients(case):
     rng = np.random.default_rng(case.seed)
-    window = case.weight[2:], case.stride, (case.padding[0][0], case.padding[1][0]), case.dilation
     x = rng.standard_normal(case.x)
-    gradcheck(lambda t: F.im2col(t, *window), [x], seed=case.seed)
-    cols = rng.standard_normal(F.im2col(tensor(x), *window).shape)
-    gradcheck(lambda t: F.col2im(t, case.x[2:], *window), [cols], seed=case.seed)
+    gradcheck(lambda t: F.im2col(t, **case.window), [x], seed=case.seed)
+    cols = rng.standard_normal(F.im2col(tensor(x), **case.window).shape)
+    gradcheck(lambda t: F.col2im(t, case.x[2:], **case.window), [cols], seed=case.seed)
 
 
 # The tiles of the compiled rung are larger than the images above. These shapes fill several, with

@@ -16,7 +16,8 @@ from minigrad import functional as F
 from minigrad import random, tensor
 from minigrad.ops.dropout import RUNGS, cpu, vectorized
 from minigrad.testing import gradcheck
-from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, scrambled
+from minigrad.testing.strategies import scrambled
+from tests.ops.rungs import assert_rungs_agree, assert_same_signatures
 
 shapes = array_shapes(min_dims=1, max_dims=5, min_side=0, max_side=5)
 dtypes = st.sampled_from([np.float32, np.float64])

@@ -12,19 +12,9 @@ from hypothesis import strategies as st
 import minigrad
 from minigrad.ops import elementwise
 from minigrad.testing import gradcheck
+from minigrad.testing.strategies import broadcastable_shapes
 
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-@st.composite
-def broadcastable(draw, operands=2, max_axes=3, lengths=(3, 2, 1, 4, 5, 0)):
-    """Draw shapes that broadcast together: from a common one, cut axes off and make some 1."""
-    common = draw(st.lists(st.sampled_from(lengths), max_size=max_axes))
-    shapes = []
-    for _ in range(operands):
-        first = draw(st.integers(0, len(common)))
-        shapes.append(tuple(draw(st.sampled_from([1, n])) for n in common[first:]))
-    return shapes
 
 
 def between_kinks(rng, shape, offset=0.0):
@@ -106,7 +96,7 @@ UNARY = {
 
 
 @pytest.mark.parametrize("name", BINARY)
-@given(shapes=broadcastable(), seed=SEEDS)
+@given(shapes=broadcastable_shapes(), seed=SEEDS)
 def test_two_operands(name, shapes, seed):
     ours, theirs = BINARY[name]
     rng = np.random.default_rng(seed)
@@ -117,7 +107,7 @@ def test_two_operands(name, shapes, seed):
 
 
 @pytest.mark.parametrize("name", UNARY)
-@given(shapes=broadcastable(operands=1), seed=SEEDS)
+@given(shapes=broadcastable_shapes(count=1), seed=SEEDS)
 def test_one_operand(name, shapes, seed):
     ours, theirs = UNARY[name]
     x = between_kinks(np.random.default_rng(seed), shapes[0])
@@ -148,7 +138,7 @@ def test_what_is_not_needed_is_not_kept():
     assert_keeps_no_array(lambda x: x * 2 + x / 2, (3, 3))
 
 
-@given(shapes=broadcastable(operands=3), seed=SEEDS)
+@given(shapes=broadcastable_shapes(count=3), seed=SEEDS)
 def test_where(shapes, seed):
     rng = np.random.default_rng(seed)
     a, b = (rng.standard_normal(shape) for shape in shapes[:2])

@@ -11,7 +11,8 @@ from minigrad import tensor
 from minigrad.cpu.matmul import matmul, transposed
 from minigrad.ops.linear import RUNGS
 from minigrad.testing import gradcheck
-from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers, scrambled
+from minigrad.testing.strategies import scrambled
+from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers
 
 sizes = st.integers(1, 5)
 

@@ -9,7 +9,8 @@ import minigrad
 from minigrad.cpu import get_num_threads, set_num_threads
 from minigrad.ops.lrn import RUNGS, local_response_norm, naive
 from minigrad.testing import gradcheck
-from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers, scrambled
+from minigrad.testing.strategies import scrambled
+from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 SEEDS = st.integers(0, 2**32 - 1)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad.testing import gradcheck
-from tests.ops.rungs import integers, scrambled
+from minigrad.testing.strategies import broadcastable_shapes, scrambled
+from tests.ops.rungs import integers
 from tests.ops.test_elementwise import (
     SEEDS,
     assert_keeps_contract,
     assert_keeps_no_array,
-    broadcastable,
 )
 
 
@@ -22,7 +22,7 @@ from tests.ops.test_elementwise import (
 def products(draw):
     """Draw two shapes that multiply: vectors, matrices, and stacks of them that broadcast."""
     m, k, n = (draw(st.sampled_from([3, 2, 1, 4, 0])) for _ in range(3))
-    left, right = draw(broadcastable(max_axes=2))
+    left, right = draw(broadcastable_shapes(max_axes=2))
     a = (k,) if draw(st.integers(0, 3)) == 3 else (*left, m, k)
     b = (k,) if draw(st.integers(0, 3)) == 3 else (*right, k, n)
     return a, b

@@ -13,7 +13,8 @@ import minigrad
 from minigrad.cpu import get_num_threads, set_num_threads
 from minigrad.ops.pool import RUNGS, adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from minigrad.testing import gradcheck
-from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers, scrambled
+from minigrad.testing.strategies import Pool2dCase, pool2d_cases, scrambled
+from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -23,43 +24,15 @@ SEEDS = st.integers(0, 2**32 - 1)
 EXACT = 36
 
 # Ceil mode allows an image that is smaller than the window.
-SMALL = (1, 1, 2, 2), (3, 3), (2, 2), ((0, 0), (0, 0)), (1, 1), True
+SMALL = Pool2dCase(x=(1, 1, 2, 2), kernel_size=(3, 3), stride=(2, 2), ceil_mode=True)
 
 # One window, whose two elements lie to the left and to the right of the only pixel.
-BLIND = (1, 1, 1, 1), (1, 2), (1, 2), ((0, 0), (1, 1)), (1, 2), False
+BLIND = Pool2dCase(
+    x=(1, 1, 1, 1), kernel_size=(1, 2), stride=(1, 2), padding=(0, 1), dilation=(1, 2)
+)
 
-
-@st.composite
-def axes(draw, ceil_mode, dilated, symmetric):
-    """Draw one axis from the output's side: (length, kernel, stride, padding, dilation).
-
-    The input is what so many windows cover, plus a leftover that the stride does not reach, or, in
-    ceil mode, minus what the last window lacks, minus the padding. Nothing has to be thrown away.
-    """
-    windows, kernel, stride = (draw(st.integers(1, 3)) for _ in range(3))
-    dilation = draw(st.integers(1, 2)) if dilated else 1
-    covered = (windows - 1) * stride + (kernel - 1) * dilation + 1
-    if symmetric:
-        # PyTorch's window must see a pixel; with dilation, it needs as many as one step has.
-        least = dilation if kernel > 1 else 1
-        before = after = draw(st.integers(0, min(kernel // 2, (covered - least) // 2)))
-    else:
-        least = 1
-        before = draw(st.integers(0, kernel // 2))
-        after = draw(st.integers(0, min(kernel // 2, covered - least - before)))
-    room = covered - before - after
-    slack = draw(st.integers(max(1 - stride, least - room) if ceil_mode else 0, stride - 1))
-    return room + slack, kernel, stride, (before, after), dilation
-
-
-@st.composite
-def geometries(draw, dilated=True, symmetric=False):
-    """Draw (shape, kernel_size, stride, padding, dilation, ceil_mode)."""
-    ceil_mode = draw(st.booleans())
-    rows, columns = (draw(axes(ceil_mode, dilated, symmetric)) for _ in range(2))
-    (H, W), *window = zip(rows, columns, strict=True)
-    shape = draw(st.integers(0, 2)), draw(st.integers(1, 3)), H, W
-    return shape, *window, ceil_mode
+# What the kernels take, and what the operations and PyTorch do.
+FOR_KERNELS = {"asymmetric_padding": True, "blind_windows": True}
 
 
 @st.composite
@@ -88,32 +61,32 @@ def test_signatures():
     assert_same_signatures(RUNGS)
 
 
-@given(geometries(), DTYPES, SEEDS)
-@example(SMALL, np.float32, 0)
-@example(BLIND, np.float32, 0)
-def test_max_rungs_agree(geometry, dtype, seed):
+@given(pool2d_cases(**FOR_KERNELS), DTYPES)
+@example(SMALL, np.float32)
+@example(BLIND, np.float32)
+def test_max_rungs_agree(case, dtype):
     """Small integers, so that most windows have ties."""
-    rng = np.random.default_rng(seed)
-    shape, *window, ceil_mode = geometry
-    x = scrambled(rng, integers(rng, *shape, low=-2, high=2, dtype=dtype))
-    out, winners = assert_rungs_agree(RUNGS, "max_pool2d_forward", x, *window, ceil_mode)
+    rng = np.random.default_rng(case.seed)
+    x = scrambled(rng, integers(rng, *case.x, low=-2, high=2, dtype=dtype))
+    out, winners = assert_rungs_agree(
+        RUNGS, "max_pool2d_forward", x, *case.geometry, case.ceil_mode
+    )
     assert out.dtype == dtype
     assert winners.dtype == np.uint8
     gradient = scrambled(rng, integers(rng, *out.shape, dtype=dtype))
-    arguments = gradient, scrambled(rng, winners), shape, *window
+    arguments = gradient, scrambled(rng, winners), case.x, *case.geometry
     assert assert_rungs_agree(RUNGS, "max_pool2d_input_gradient", *arguments).dtype == dtype
 
 
-@given(geometries(dilated=False), st.booleans(), DTYPES, SEEDS)
-@example(SMALL, True, np.float32, 0)
-def test_avg_rungs_agree(geometry, count_include_pad, dtype, seed):
-    rng = np.random.default_rng(seed)
-    shape, *window, _, ceil_mode = geometry
-    settings = *window, ceil_mode, count_include_pad
-    x = scrambled(rng, integers(rng, *shape, dtype=dtype))
+@given(pool2d_cases(**FOR_KERNELS, max_dilation=1), DTYPES)
+@example(SMALL, np.float32)
+def test_avg_rungs_agree(case, dtype):
+    rng = np.random.default_rng(case.seed)
+    settings = *case.geometry[:3], case.ceil_mode, case.count_include_pad
+    x = scrambled(rng, integers(rng, *case.x, dtype=dtype))
     out = assert_rungs_agree(RUNGS, "avg_pool2d_forward", x, *settings)
     gradient = scrambled(rng, EXACT * integers(rng, *out.shape, dtype=dtype))
-    back = assert_rungs_agree(RUNGS, "avg_pool2d_input_gradient", gradient, shape, *settings)
+    back = assert_rungs_agree(RUNGS, "avg_pool2d_input_gradient", gradient, case.x, *settings)
     assert out.dtype == back.dtype == dtype
 
 
@@ -218,22 +191,17 @@ def test_maximum_does_not_keep_its_input():
 # -- gradients -----------------------------------------------------------------------------------
 
 
-@given(geometries(symmetric=True), SEEDS)
-def test_max_gradient(geometry, seed):
-    """All numbers differ by 1 at least, so that no small step changes a winner."""
-    rng = np.random.default_rng(seed)
-    shape, kernel, stride, padding, dilation, ceil_mode = geometry
-    settings = kernel, stride, tuple(p for p, _ in padding), dilation, ceil_mode
-    x = rng.permutation(float(np.prod(shape)) - np.arange(np.prod(shape))).reshape(shape)
-    gradcheck(lambda x: max_pool2d(x, *settings), [x], seed=seed, directions=1)
+@given(pool2d_cases())
+def test_max_gradient(case):
+    """All numbers differ by 0.6 at least, so that no small step changes a winner."""
+    x = case.arrays(values="distinct")
+    gradcheck(lambda x: max_pool2d(x, **case.max_options), x, seed=case.seed, directions=1)
 
 
-@given(geometries(dilated=False, symmetric=True), st.booleans(), SEEDS)
-def test_avg_gradient(geometry, count_include_pad, seed):
-    shape, kernel, stride, padding, _, ceil_mode = geometry
-    settings = kernel, stride, tuple(p for p, _ in padding), ceil_mode, count_include_pad
-    x = np.random.default_rng(seed).standard_normal(shape)
-    gradcheck(lambda x: avg_pool2d(x, *settings), [x], seed=seed, directions=1)
+@given(pool2d_cases(max_dilation=1))
+def test_avg_gradient(case):
+    x = case.arrays(values="normal")
+    gradcheck(lambda x: avg_pool2d(x, **case.avg_options), x, seed=case.seed, directions=1)
 
 
 @given(adaptive_sizes(), SEEDS)
@@ -243,16 +211,15 @@ def test_adaptive_gradient(sizes, seed):
     gradcheck(lambda x: adaptive_avg_pool2d(x, size), [x], seed=seed, directions=1)
 
 
-@given(geometries(dilated=False), st.booleans(), SEEDS)
-def test_average_and_its_gradient_are_adjoint(geometry, count_include_pad, seed):
+@given(pool2d_cases(**FOR_KERNELS, max_dilation=1))
+def test_average_and_its_gradient_are_adjoint(case):
     """⟨A x, g⟩ = ⟨x, Aᵀ g⟩, exactly: all numbers are integers."""
-    rng = np.random.default_rng(seed)
-    shape, *window, _, ceil_mode = geometry
-    settings = *window, ceil_mode, count_include_pad
-    x = EXACT * integers(rng, *shape, dtype=np.float64)
+    rng = np.random.default_rng(case.seed)
+    settings = *case.geometry[:3], case.ceil_mode, case.count_include_pad
+    x = EXACT * integers(rng, *case.x, dtype=np.float64)
     out = RUNGS["cpu"].avg_pool2d_forward(x, *settings)
     g = EXACT * integers(rng, *out.shape, dtype=np.float64)
-    back = RUNGS["cpu"].avg_pool2d_input_gradient(g, shape, *settings)
+    back = RUNGS["cpu"].avg_pool2d_input_gradient(g, case.x, *settings)
     assert (out * g).sum() == (x * back).sum()
 
 
@@ -356,26 +323,24 @@ def assert_same_as_torch(ours, theirs, x, gradient_seed, exact):
     np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=1e-14, atol=1e-14)
 
 
-@given(geometries(symmetric=True), SEEDS)
-@example(SMALL, 0)
-def test_max_as_in_torch(geometry, seed):
-    shape, kernel, stride, padding, dilation, ceil_mode = geometry
-    settings = kernel, stride, tuple(p for p, _ in padding), dilation, ceil_mode
-    x = integers(np.random.default_rng(seed), *shape, low=-2, high=2, dtype=np.float64)
+@given(pool2d_cases())
+@example(SMALL)
+def test_max_as_in_torch(case):
+    (x,), options = case.arrays(values="ties"), case.max_options
     assert_same_as_torch(
-        lambda x: max_pool2d(x, *settings), lambda f, x: f.max_pool2d(x, *settings), x, seed, True
-    )
+        lambda x: max_pool2d(x, **options), lambda f, x: f.max_pool2d(x, **options), x, case.seed,
+        exact=True,
+    )  # fmt: skip
 
 
-@given(geometries(dilated=False, symmetric=True), st.booleans(), SEEDS)
-@example(SMALL, True, 0)
-def test_avg_as_in_torch(geometry, count_include_pad, seed):
-    shape, kernel, stride, padding, _, ceil_mode = geometry
-    settings = kernel, stride, tuple(p for p, _ in padding), ceil_mode, count_include_pad
-    x = np.random.default_rng(seed).standard_normal(shape)
+@given(pool2d_cases(max_dilation=1))
+@example(SMALL)
+def test_avg_as_in_torch(case):
+    (x,), options = case.arrays(values="normal"), case.avg_options
     assert_same_as_torch(
-        lambda x: avg_pool2d(x, *settings), lambda f, x: f.avg_pool2d(x, *settings), x, seed, False
-    )
+        lambda x: avg_pool2d(x, **options), lambda f, x: f.avg_pool2d(x, **options), x, case.seed,
+        exact=False,
+    )  # fmt: skip
 
 
 @given(adaptive_sizes(), SEEDS)

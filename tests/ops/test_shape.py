@@ -12,12 +12,12 @@ import minigrad
 from minigrad.ops import shape as shape_ops
 from minigrad.ops.shape import pad
 from minigrad.testing import gradcheck
-from tests.ops.rungs import integers, scrambled
+from minigrad.testing.strategies import broadcastable_shapes, scrambled
+from tests.ops.rungs import integers
 from tests.ops.test_elementwise import (
     SEEDS,
     assert_keeps_contract,
     assert_keeps_no_array,
-    broadcastable,
 )
 
 LENGTHS = st.sampled_from([3, 2, 1, 4, 0])
@@ -102,7 +102,7 @@ def test_squeeze_and_unsqueeze(shape, data, seed):
     assert_moves(lambda x: x.squeeze(), np.squeeze, stretched)
 
 
-@given(shapes=broadcastable(), seed=SEEDS)
+@given(shapes=broadcastable_shapes(), seed=SEEDS)
 def test_broadcast_to(shapes, seed):
     wanted = np.broadcast_shapes(*shapes)
     x = draw_integers(seed, shapes[0])

@@ -3,6 +3,7 @@
 import html
 import json
 import unittest
+from subprocess import CompletedProcess
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +14,7 @@ import minigrad
 from minigrad import functional as F
 from minigrad import tensor
 from minigrad.ops import relu
-from minigrad.testing import mutants
+from minigrad.testing import hunting, mutants
 from minigrad.testing.__main__ import cli
 from minigrad.testing.gradients import gradcheck
 from minigrad.testing.hunting import (
@@ -239,14 +240,9 @@ def test_negative():
 """
 
 
-@pytest.fixture
-def tests(tmp_path):
-    path = tmp_path / "test_relu.py"
-    path.write_text(TESTS)
-    return path
-
-
-def test_hunting_with_pytest(tests):
+def test_hunting_with_pytest(tmp_path):
+    tests = tmp_path / "test_relu.py"
+    tests.write_text(TESTS)
     chosen = [mutants.find(name) for name in ("relu-leaks", "relu-hides-nan")]
     told = []
     report = hunt_with_pytest([str(tests)], chosen, tell=told.append)
@@ -256,30 +252,54 @@ def test_hunting_with_pytest(tests):
     assert told == report.verdicts
 
 
-def test_tests_that_fail_anyway_are_refused(tests):
-    tests.write_text("def test_wrong(): assert False")
-    with pytest.raises(
-        HuntError, match=r"do not pass on the sound engine \(pytest ended with exit"
-    ):
-        hunt_with_pytest([str(tests)], RELU)
+class Pytest:
+    """Stands for the processes: gives exit codes and outputs in their order."""
+
+    def __init__(self, monkeypatch, *codes, output=""):
+        self.codes, self.output, self.calls = list(codes), output, []
+        monkeypatch.setattr(hunting, "_pytest", self)
+
+    def __call__(self, *arguments):
+        self.calls.append(arguments)
+        return CompletedProcess(arguments, self.codes.pop(0), self.output, "")
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
-    [("", "there are no tests"), ("import nowhere", "collecting the tests failed")],
+    ("code", "reason"),
+    [
+        (1, "a test failed"),
+        (2, "collecting the tests failed"),
+        (4, "pytest was called wrongly"),
+        (5, "there are no tests"),
+        (-11, "it died"),
+    ],
 )
-def test_tests_that_do_not_run_are_refused(tests, text, reason):
-    tests.write_text(text)
-    with pytest.raises(HuntError, match=reason):
-        hunt_with_pytest([str(tests)], RELU)
+def test_tests_that_do_not_pass_on_the_sound_engine_are_refused(monkeypatch, code, reason):
+    Pytest(monkeypatch, code, output="what pytest said")
+    with pytest.raises(HuntError) as error:
+        hunt_with_pytest(["tests"], RELU)
+    assert str(error.value) == (
+        f"hunt: the tests do not pass on the sound engine (pytest ended with exit code {code}: "
+        f"{reason}), so they cannot tell a mutant from it\nwhat pytest said"
+    )
 
 
-def test_what_breaks_the_collection_is_an_error_and_no_kill(tests):
-    tests.write_text(TESTS + "\nassert F.relu(minigrad.tensor([-1.0])).item() == 0\n")
-    (verdict,) = hunt_with_pytest([str(tests)], [mutants.find("relu-leaks")]).verdicts
-    assert not verdict.killed
-    assert str(verdict) == "ERROR"
-    assert verdict.message == "pytest ended with exit code 2: collecting the tests failed"
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [(0, "SURVIVED"), (1, "killed"), (2, "ERROR"), (5, "ERROR"), (-11, "ERROR")],
+)
+def test_only_exit_code_1_is_a_kill(monkeypatch, code, verdict):
+    """What breaks the collection, say, or the process, is an error of the hunt."""
+    ran = Pytest(monkeypatch, 0, code, output="FAILED tests/test_a.py::test_b - assert False\n")
+    (got,) = hunt_with_pytest(["tests"], RELU[:1]).verdicts
+    assert str(got) == verdict
+    assert got.killed == (code == 1)
+    assert got.failed == (verdict == "ERROR")
+    if got.killed:
+        assert (got.killed_by, got.message) == ("tests/test_a.py::test_b", "assert False")
+    if got.failed:
+        assert f"exit code {code}" in got.message
+    assert ran.calls == [("tests",), ("--minigrad-mutant", RELU[0].name, "tests")]
 
 
 # -- the command line ----------------------------------------------------------------------------
@@ -330,10 +350,11 @@ def test_the_command_lists_stories():
     assert [m["name"] for m in listed] == [m.name for m in mutants.CORPUS]
 
 
-def test_the_command_hunts_with_pytest(tests):
-    result = run("--pytest", str(tests), "--mutant", "relu-leaks")
+def test_the_command_hunts_with_pytest(monkeypatch):
+    Pytest(monkeypatch, 0, 1, output="FAILED test_a.py::test_b - assert False\n")
+    result = run("--pytest", "test_a.py", "--mutant", "relu-leaks")
     assert result.exit_code == 0, result.output
-    assert "test_relu.py::test_negative" in result.output
+    assert "test_a.py::test_b" in result.output
     assert "pytest: 1 of 1 mutants killed" in result.output
 
 
@@ -351,8 +372,8 @@ def test_the_command_refuses_what_it_does_not_know(arguments, sentence):
     assert sentence in result.output
 
 
-def test_the_command_says_why_it_cannot_hunt(tests):
-    tests.write_text("def test_wrong(): assert False")
-    result = run("--pytest", str(tests), "--mutant", "relu-leaks")
+def test_the_command_says_why_it_cannot_hunt(monkeypatch):
+    Pytest(monkeypatch, 5)
+    result = run("--pytest", "nowhere", "--mutant", "relu-leaks")
     assert result.exit_code == 1
     assert "do not pass on the sound engine" in result.output

@@ -60,13 +60,17 @@ def leaves_of(arrays: Sequence[Array], wanted: Sequence[int] | None = None) -> l
 
 
 def draw_cotangents(outputs: Sequence[Array], cotangent: Any, seed: int) -> list[Array]:
-    """Read the cotangents: one, a tuple of one for each output, or None: integers −4 … 4, drawn."""
+    """Read the cotangents: one, a tuple of one for each output, or None: draw integers."""
     if cotangent is not None:
         given = list(cotangent) if isinstance(cotangent, tuple) else [cotangent]
         return [np.asarray(c, out.dtype) for c, out in zip(given, outputs, strict=True)]
-    # A stream apart from that of the seed itself: inputs drawn with it would be the cotangents.
+    # A stream apart from that of the seed itself: inputs drawn with it would be the cotangents. And
+    # no zeros, behind which, if the output is one number, all gradients would hide.
     rng = np.random.default_rng([seed, 1])
-    return [np.asarray(rng.integers(-4, 5, out.shape), out.dtype) for out in outputs]
+    return [
+        np.asarray(rng.integers(1, 5, out.shape) * rng.choice([-1, 1], out.shape), out.dtype)
+        for out in outputs
+    ]
 
 
 def pull_back(outs: Sequence[Tensor], cotangents: Sequence[Array]) -> None:
@@ -104,6 +108,11 @@ def forward(f: Operation, *arrays: Any, seed: int = 0) -> Array:
     """Run f forward only; it has one output."""
     (out,) = call(f, leaves_of([np.asarray(a) for a in arrays], ()), seed)
     return out.data
+
+
+def largest(*arrays: Array) -> float:
+    """Find the largest absolute value."""
+    return max(float(np.abs(a).max(initial=0)) for a in arrays)
 
 
 def show(number: Any) -> str:
@@ -158,16 +167,26 @@ def refuse(
 
 
 def compare_runs(
-    law: str, got: Run, want: Run, left: str, right: str, roundings: float = 0.0
+    law: str,
+    got: Run,
+    want: Run,
+    left: str,
+    right: str,
+    roundings: float = 0.0,
+    sizes: tuple[float, float] = (0.0, 0.0),
 ) -> None:
-    """Compare all outputs and gradients of two runs."""
+    """Compare all outputs and gradients of two runs.
+
+    `sizes` are those of the terms that an output, and a gradient, is the sum of: they may cancel.
+    """
     many = len(want.outputs) > 1
     for i, (a, b) in enumerate(zip(got.outputs, want.outputs, strict=True)):
         name = f"output {i}" if many else "the output"
-        compare(law, a, b, f"{name} {left}", f"{name} {right}", roundings)
+        compare(law, a, b, f"{name} {left}", f"{name} {right}", roundings, sizes[0])
     for i, gradient in want.gradients.items():
         name = f"the gradient of input {i}"
-        compare(law, got.gradients[i], gradient, f"{name} {left}", f"{name} {right}", roundings)
+        names = f"{name} {left}", f"{name} {right}"
+        compare(law, got.gradients[i], gradient, *names, roundings, sizes[1])
 
 
 def inner(a: Array, b: Array) -> tuple[float, float]:

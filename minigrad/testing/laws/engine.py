@@ -52,7 +52,7 @@ def rungs_agree(
     inputs : array, or sequence of arrays
         With integers in them, sums do not depend on their order: no roundings are needed.
     cotangent : array, or tuple of one for each output, optional
-        Left out, integers −4 … 4 drawn with `seed`.
+        Left out, integers from −4 to 4 but 0, drawn with `seed`.
     rungs : sequence of str
     roundings : float
         How far rungs may differ, in eps of the largest number of each array. 0: not at all.

@@ -15,6 +15,7 @@ from minigrad.testing.laws.comparison import (
     compare_runs,
     draw_cotangents,
     forward,
+    largest,
     refuse,
     run,
 )
@@ -143,7 +144,8 @@ def cross_entropy_is_nll_of_log_softmax(
     seed : int
         Of the cotangent.
     roundings : float
-        How far numbers may differ, in eps of the largest.
+        How far numbers may differ, in eps of the largest: of the scores for the loss, of the
+        cotangent for the gradient.
     **options
         For both losses: weight, ignore_index, reduction.
 
@@ -163,8 +165,8 @@ def cross_entropy_is_nll_of_log_softmax(
     axis = min(1, logits.ndim - 1)
     whole = run(lambda t: cross_entropy(t, target, **options), [logits], seed=seed)
     parts = run(lambda t: nll_loss(log_softmax(t, axis), target, **options), [logits], seed=seed)
-    names = "of cross_entropy", "of nll_loss after log_softmax"
-    compare_runs("cross_entropy_is_nll_of_log_softmax", whole, parts, *names, roundings)
+    law, names = "cross_entropy_is_nll_of_log_softmax", ("of cross_entropy", "of nll_loss")
+    compare_runs(law, whole, parts, *names, roundings, _sizes(logits, whole, seed))
 
 
 def ignored_examples_do_not_count(
@@ -189,7 +191,8 @@ def ignored_examples_do_not_count(
     seed : int
         Of the cotangent.
     roundings : float
-        How far numbers may differ, in eps of the largest: sums in another order.
+        How far numbers may differ, in eps of the largest: of the scores for the loss, of the
+        cotangent for the gradient. Sums are taken in another order.
 
     Raises
     ------
@@ -213,12 +216,14 @@ def ignored_examples_do_not_count(
         zeros = np.zeros(int((~kept).sum()))
         compare(law, out.ravel()[~kept], zeros, "the loss of an ignored example", "nothing")
         out = out.ravel()[kept]
-    compare(law, out, part.outputs[0], "the loss", "that of the others alone", roundings)
+    sizes = _sizes(logits, whole, seed)
+    names = "the loss", "that of the others alone"
+    compare(law, out, part.outputs[0], *names, roundings, sizes[0])
     gradient, _ = _rows(whole.gradients[0], target)
     zeros = np.zeros_like(gradient[~kept])
     compare(law, gradient[~kept], zeros, "the gradient of an ignored example", "none")
     names = "the gradient of an example that counts", "without the ignored ones"
-    compare(law, gradient[kept], part.gradients[0], *names, roundings)
+    compare(law, gradient[kept], part.gradients[0], *names, roundings, sizes[1])
 
 
 def class_weights_are_repetition(
@@ -246,7 +251,8 @@ def class_weights_are_repetition(
     seed : int
         Of the cotangent.
     roundings : float
-        How far numbers may differ, in eps of the largest: sums in another order.
+        How far numbers may differ, in eps of the largest: of the scores for the loss, of the
+        cotangent for the gradient. Sums are taken in another order.
 
     Raises
     ------
@@ -269,12 +275,13 @@ def class_weights_are_repetition(
     weighted = run(lambda t: loss(t, target, weights), [logits], seed=seed)
     repeated = run(lambda t: loss(t, classes[origin], None), [rows[origin]], seed=seed)
     names = "the loss with weights", "that of repeated examples"
-    compare(law, weighted.outputs[0], repeated.outputs[0], *names, roundings)
+    sizes = [largest(weight) * size for size in _sizes(logits, weighted, seed)]
+    compare(law, weighted.outputs[0], repeated.outputs[0], *names, roundings, sizes[0])
     summed = np.zeros_like(rows)
     np.add.at(summed, origin, repeated.gradients[0])
     gradient, _ = _rows(weighted.gradients[0], target)
     names = "the gradient with weights", "that of all its copies"
-    compare(law, gradient, summed, *names, roundings)
+    compare(law, gradient, summed, *names, roundings, sizes[1])
 
 
 def label_smoothing_is_linear(
@@ -302,7 +309,8 @@ def label_smoothing_is_linear(
     seed : int
         Of the cotangent.
     roundings : float
-        How far numbers may differ, in eps of the largest.
+        How far numbers may differ, in eps of the largest: of the scores for the loss, of the
+        cotangent for the gradient.
 
     Raises
     ------
@@ -322,12 +330,23 @@ def label_smoothing_is_linear(
         return run(lambda t: loss(t, classes, label_smoothing=share), [logits], seed=seed)
 
     none, some, full = (smoothed(share) for share in (0.0, smoothing, 1.0))
+    sizes = _sizes(logits, some, seed)
+    between = _mixed([none, full], [1 - smoothing, smoothing])
     names = f"with smoothing {smoothing:g}", "in between"
-    compare_runs(law, some, _mixed([none, full], [1 - smoothing, smoothing]), *names, roundings)
+    compare_runs(law, some, between, *names, roundings, sizes)
     count = logits.shape[min(1, logits.ndim - 1)]
     each = [smoothed(0.0, np.full_like(target, k)) for k in range(count)]
     names = "with smoothing 1", "on average over all classes"
-    compare_runs(law, full, _mixed(each, [1 / count] * count), *names, roundings)
+    compare_runs(law, full, _mixed(each, [1 / count] * count), *names, roundings, sizes)
+
+
+def _sizes(logits: Array, ran: Run, seed: int) -> tuple[float, float]:
+    """Tell what the roundings of a loss, and of its gradient, are roundings of.
+
+    A loss is a difference of scores and the logarithm of a sum of at least 1; a gradient one of
+    probabilities, times the cotangent.
+    """
+    return 1 + largest(logits), largest(*draw_cotangents(ran.outputs, None, seed))
 
 
 def _mixed(runs: list[Run], shares: list[float]) -> Run:

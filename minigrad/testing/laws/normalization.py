@@ -13,6 +13,7 @@ from minigrad.testing.laws.comparison import (
     compare_runs,
     draw_cotangents,
     forward,
+    largest,
     refuse,
     run,
 )
@@ -63,7 +64,9 @@ def lrn_of_size_one(
     scale = k + alpha * wide**2
     slope = scale**-beta - 2 * alpha * beta * wide**2 * scale ** (-beta - 1)
     want = Run([(wide * scale**-beta).astype(x.dtype)], {0: (c * slope).astype(x.dtype)})
-    compare_runs("lrn_of_size_one", got, want, "of size 1", "by hand", roundings)
+    names = "of size 1", "by hand"
+    terms = largest(c * scale**-beta)  # less another, which may be nearly as large
+    compare_runs("lrn_of_size_one", got, want, *names, roundings, (0.0, terms))
 
 
 def lrn_damps_its_neighbours(
@@ -152,13 +155,13 @@ def batch_norm_normalises(
     """
     axes = (0, *range(2, x.ndim))
     out, var = forward(f, x, weight, bias), x.var(axes, dtype=np.float64)
-    largest = float(np.abs(out).max(initial=0))
+    most = largest(out)
     mean = out.mean(axes, dtype=np.float64).astype(x.dtype)
     law, spread = "batch_norm_normalises", out.var(axes, dtype=np.float64).astype(x.dtype)
-    compare(law, mean, bias, "the mean of what comes out", "bias", roundings, largest)
+    compare(law, mean, bias, "the mean of what comes out", "bias", roundings, most)
     want = (weight.astype(np.float64) ** 2 * var / (var + eps)).astype(x.dtype)
     names = "the variance of what comes out", "weight²·v / (v + eps)"
-    compare(law, spread, want, *names, roundings, largest**2)
+    compare(law, spread, want, *names, roundings, most**2)
 
 
 def invariant_to_scale_and_shift(
@@ -186,8 +189,7 @@ def invariant_to_scale_and_shift(
     seed : int
         Of the cotangent.
     roundings : float
-        How far numbers may differ, in eps of the largest number; or, where they are added up, of
-        the sizes of all that is added.
+        How far numbers may differ, in eps of the largest that goes into them.
 
     Raises
     ------
@@ -202,17 +204,24 @@ def invariant_to_scale_and_shift(
     >>> f = lambda x: F.batch_norm(x, None, None, training=True, eps=0.0)
     >>> laws.invariant_to_scale_and_shift(f, np.array([[1.0], [2.0], [4.0]]))
     """
-    law = "invariant_to_scale_and_shift"
+    law, axes = "invariant_to_scale_and_shift", (0, *range(2, x.ndim))
     plain, moved = (run(f, [a], seed=seed) for a in (x, (scale * x + shift).astype(x.dtype)))
-    scaled = Run(moved.outputs, {0: moved.gradients[0] * scale})
-    names = "of scale·x + shift", "of x"
-    compare_runs(law, scaled, plain, *names, roundings)
-    axes, gradient = (0, *range(2, x.ndim)), plain.gradients[0]
+    (c,), gradient = draw_cotangents(plain.outputs, None, seed), plain.gradients[0]
+    # An output moves by the roundings of x over its deviation; a gradient is as large as c over it.
+    deviation = float(x.std(axes).min(initial=np.inf))
+    size = (largest(x) + abs(shift) / scale) / deviation
+    steepness = size * largest(c) / deviation
+    names = "the output of scale·x + shift", "that of x"
+    compare(law, moved.outputs[0], plain.outputs[0], *names, roundings, size)
+    names = "scale · the gradient at scale·x + shift", "that at x"
+    compare(law, scale * moved.gradients[0], gradient, *names, roundings, steepness)
     centred = x - x.mean(axes, keepdims=True)
+    terms = steepness * gradient.size
     for name, products in (("gradient", gradient), ("gradient·(x − mean)", gradient * centred)):
-        sums, size = products.sum(axes), float(np.abs(products).sum(axes).max(initial=0))
+        sums = products.sum(axes)
         names = f"the sum of {name} over a channel", "what it must be"
-        compare(law, sums, np.zeros_like(sums), *names, roundings, size)
+        compare(law, sums, np.zeros_like(sums), *names, roundings, terms)
+        terms *= largest(centred)
 
 
 def running_statistics_follow_the_batch(
@@ -258,10 +267,10 @@ def running_statistics_follow_the_batch(
     mean, var = Tensor(running_mean.copy()), Tensor(running_var.copy())
     f(Tensor(x.copy()), mean, var)
     axes, wide = (0, *range(2, x.ndim)), x.astype(np.float64)
-    largest = float(np.abs(x).max(initial=0))
+    most = largest(x)
     for name, running, old, batch, size in (
-        ("running_mean", mean, running_mean, wide.mean(axes), largest),
-        ("running_var", var, running_var, wide.var(axes, ddof=1), largest**2),
+        ("running_mean", mean, running_mean, wide.mean(axes), most),
+        ("running_var", var, running_var, wide.var(axes, ddof=1), most**2),
     ):
         want = ((1 - momentum) * old + momentum * batch).astype(x.dtype)
         names = f"{name} after the batch", "(1 − momentum)·before + momentum·batch"

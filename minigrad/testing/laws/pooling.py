@@ -108,12 +108,15 @@ def chosen_from_the_image(pool: Operation, x: Array) -> None:
     >>> from minigrad.testing import laws
     >>> laws.chosen_from_the_image(lambda x: F.max_pool2d(x, 2), -np.ones((1, 2, 4, 4)))
     """
-    out = forward(pool, x)
-    N, C = x.shape[:2]
-    stands = (out.reshape(N, C, -1, 1) == x.reshape(N, C, 1, -1)).any(-1).reshape(out.shape)
-    names = "the output", "no number of that channel: the nearest to 0"
-    smallest = np.abs(x).reshape(N, C, -1).min(-1, initial=np.inf)[:, :, None, None]
-    refuse("chosen_from_the_image", ~stands, out, smallest, *names, "stand nowhere")
+    out, (N, C) = forward(pool, x), x.shape[:2]
+    if not out.size:
+        return
+    windows, pixels = out.reshape(N, C, -1, 1), x.reshape(N, C, 1, -1)
+    stands = (windows == pixels).any(-1).reshape(out.shape)
+    nearest = np.abs(windows - pixels).argmin(-1)
+    close = np.take_along_axis(pixels[:, :, 0], nearest, 2).reshape(out.shape)
+    names = "the output", "the nearest number of its channel"
+    refuse("chosen_from_the_image", ~stands, out, close, *names, "stand nowhere")
 
 
 def winner_takes_all(

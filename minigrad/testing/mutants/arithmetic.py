@@ -5,6 +5,7 @@
 
 import numpy as np
 
+from minigrad import Tensor
 from minigrad.ops import elementwise, matmul, shape
 from minigrad.testing.mutants.mutant import at, mutant, rule
 
@@ -47,6 +48,33 @@ def broadcasting_numpy_scalar_makes_float64(sound, name, value):
 def subtract_gradient_without_minus(sound, gradient, out, a, b):
     """The second operand's gradient keeps the sign of the first's."""
     return -sound(gradient)
+
+
+@mutant("subtract", at(Tensor, "__rsub__"))
+def subtract_from_the_left(sound, x, other):
+    """1 − x is computed as x − 1: the reflected operator forgets that it is one."""
+    return x - other
+
+
+@mutant("divide", at(Tensor, "__rtruediv__"))
+def divide_from_the_left(sound, x, other):
+    """1 / x is computed as x / 1."""
+    return x / other
+
+
+@mutant("power", at(Tensor, "__rpow__"))
+def power_from_the_left(sound, x, other):
+    """2ˣ is computed as x²."""
+    return x**other
+
+
+@mutant("add", at(elementwise, "add"))
+def add_in_place(sound, a, b):
+    """The sum is written into its first operand, which someone else still reads."""
+    out = sound(a, b)
+    if isinstance(a, Tensor) and a.shape == out.shape:
+        a.data[...] = out.data
+    return out
 
 
 @mutant("multiply", rule(elementwise, "multiply", 0))
@@ -137,6 +165,18 @@ def exp_gradient_wrong_in_one_place(sound, gradient, out, x):
     return result
 
 
+@mutant("exp", at(elementwise, "exp"))
+def exp_to_base_two(sound, x):
+    """Two to the power of x, and the gradient that belongs to it."""
+    return sound(x * np.log(2.0))
+
+
+@mutant("log", at(elementwise, "log"))
+def log_to_base_ten(sound, x):
+    """The decimal logarithm, and the gradient that belongs to it."""
+    return sound(x) / np.log(10.0)
+
+
 @mutant("log", rule(elementwise, "log"))
 def log_slope_of_its_result(sound, gradient, out, x):
     """The gradient is divided by ln x and not by x."""
@@ -181,6 +221,12 @@ def sigmoid_overflows(sound, x):
 def abs_gradient_without_sign(sound, gradient, out, x):
     """The gradient passes as if nothing had been done to negative numbers."""
     return gradient.copy()
+
+
+@mutant("clip", at(elementwise, "clip"))
+def clip_upper_bound_forgotten(sound, x, min=None, max=None):
+    """Where both bounds are given, only the lower one is kept to."""
+    return sound(x, min, max if min is None else None)
 
 
 @mutant("clip", rule(elementwise, "clip"))

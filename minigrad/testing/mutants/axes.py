@@ -33,6 +33,12 @@ def sum_gradient_along_the_wrong_axis(sound, gradient, axes, wanted):
     return full.T if square else full
 
 
+@mutant("sum", at(reduce, "sum"))
+def sum_drops_its_axes(sound, x, axis=None, keepdims=False):
+    """Keepdims is taken and forgotten: what is divided by the sum then broadcasts otherwise."""
+    return sound(x, axis)
+
+
 @mutant("mean", rule(reduce, "mean"))
 def mean_gradient_of_a_sum(sound, gradient, out, x):
     """The gradient of the mean is not divided by how many there were."""

@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from minigrad import functional, nn
+from minigrad import functional, nn, random
 from minigrad.nn import init
 from minigrad.nn.module import Buffer, Module
 from minigrad.testing.mutants.mutant import at, mutant
@@ -201,3 +201,9 @@ def init_fans_without_the_window(sound, tensor):
 def init_variance_for_deviation(sound, tensor, mean, std, generator):
     """A variance is drawn where a deviation was asked for."""
     return sound(tensor, mean, std**2, generator)
+
+
+@mutant("init", at(random, "default_generator"))
+def init_not_seeded(sound):
+    """Layers draw from a generator that nobody seeded: no run can be repeated."""
+    return np.random.default_rng()

@@ -5,6 +5,7 @@
 
 import numpy as np
 
+from minigrad.cpu import get_num_threads
 from minigrad.ops import batch_norm, lrn
 from minigrad.testing.mutants.mutant import at, every_rung, mutant
 
@@ -57,6 +58,25 @@ def batch_norm_eps_fixed(sound, *arguments):
 def batch_norm_shift_is_scaled(sound, x, mean, var, weight, bias, eps):
     """Computes weight·(x̂ + bias)."""
     return sound(x, mean, var, weight, weight * bias, eps)
+
+
+@mutant("batch_norm", at(batch_norm.cpu, "batch_norm_statistics"))
+def batch_norm_rest_of_a_block(sound, x):
+    """The fast rung counts pixels in fours, and forgets what is left over."""
+    if x.ndim < 3 or x.shape[2] % 4 == 0 or x.shape[2] < 4:
+        return sound(x)
+    return sound(x[:, :, : x.shape[2] // 4 * 4])
+
+
+@mutant("batch_norm", at(batch_norm.cpu, "batch_norm_statistics"))
+def batch_norm_mean_by_thread(sound, x):
+    """Each thread finds the mean of its share: the last bits depend on how many there are."""
+    mean, var = sound(x)
+    shares = min(get_num_threads(), max(len(x), 1))
+    if shares == 1 or len(x) % shares:
+        return mean, var
+    parts = [sound(x[t::shares])[0] for t in range(shares)]
+    return sum(parts[1:], parts[0]) / x.dtype.type(shares), var
 
 
 # -- running statistics --------------------------------------------------------------------------

@@ -167,6 +167,12 @@ def optimizer_decays_what_has_no_gradient(sound, optimizer):
         parameter.grad = None
 
 
+@mutant("optimizer", at(updates, "sgd"))
+def optimizer_moves_a_copy(sound, data, *rest):
+    """Parameters are made contiguous first: those that lie transposed are copied, and stay."""
+    sound(np.ascontiguousarray(data), *rest)
+
+
 # -- schedules -----------------------------------------------------------------------------------
 
 

@@ -303,12 +303,17 @@ class Pool2dCase:
         return *self.x[:2], *fitting_windows(self.x, *self.geometry, self.ceil_mode)
 
     @property
-    def hangs_over(self) -> tuple[bool, bool]:
-        """Tell for height and width whether the last window reaches beyond image and padding."""
+    def leftover(self) -> Pair:
+        """Count, along height and width, the pixels and padding behind the last window.
+
+        Negative where it hangs over the end, as it may in ceil mode.
+        """
         size, stride, padding, dilation = self.geometry
         h, w = (
-            (self.output[2 + i] - 1) * stride[i] + dilation[i] * (size[i] - 1)
-            >= self.x[2 + i] + sum(padding[i])
+            self.x[2 + i]
+            + sum(padding[i])
+            - (self.output[2 + i] - 1) * stride[i]
+            - (dilation[i] * (size[i] - 1) + 1)
             for i in (0, 1)
         )
         return h, w
@@ -332,7 +337,8 @@ def pool2d_cases(
     larger than the kernel), dilation 1 … `max_dilation`, padding 0 … half the kernel,
     0 … stride − 1 pixels that no window reaches, and up to `max_windows` − 1 windows more than are
     needed to have a pixel. In ceil mode, instead of what is left over, up to stride − 1 pixels are
-    lacking that the last window would cover, even if it is the first. N is 1, 2, 3 or 0, C is 1, 2 or 3.
+    lacking that the last window would cover, even if it is the first. N is 1, 2, 3 or 0, C is
+    1, 2 or 3.
 
     Shrinks towards one image of one pixel, a 1×1 kernel, stride 1, no padding and no ceil mode;
     what a failure needs beyond that stays.

@@ -104,6 +104,26 @@ def _pointwise(name: str) -> list[Property]:
 TABLE = [prop for name in POINTWISE for prop in _pointwise(name)]
 
 
+@holds("subtract")
+def numbers_to_the_left_of_minus() -> None:
+    """1 − x is not x − 1, neither forward nor backward."""
+    same((10 - tensor([1.0, 2.0])).data, [9, 8])
+    same(_gradients(lambda x: 10 - x, [3, 4], [1, 2])[0], [-3, -4], "the gradient")
+
+
+@holds("divide")
+def numbers_to_the_left_of_a_fraction() -> None:
+    """1 / x is not x / 1."""
+    same((8 / tensor([1.0, 2.0])).data, [8, 4])
+    same(_gradients(lambda x: 8 / x, [1, 1], [1, 2])[0], [-8, -2], "the gradient")
+
+
+@holds("power")
+def numbers_to_the_left_of_a_power() -> None:
+    """2ˣ is not x²."""
+    same((2 ** tensor([1.0, 3.0])).data, [2, 8])
+
+
 @holds("power")
 def powers_of_zero() -> None:
     """x⁰ is constant and 0ʸ is zero, so their gradients at 0 are zero and not NaN."""

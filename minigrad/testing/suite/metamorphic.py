@@ -180,7 +180,7 @@ def losses_among_themselves(seed: int) -> None:
 @holds("nll_loss", seed=SEED)
 def nll_weights_and_ignores(seed: int) -> None:
     """Weights repeat, ignored rows do not count."""
-    (logs,), target = _draw(seed, (5, 3), values="normal"), np.array([2, 0, 1, 1, 2])
+    logs, target = -random_array((5, 3), "positive", seed=seed), np.array([2, 0, 1, 1, 2])
     options: Any = {"seed": seed + OTHER}
     weight = np.array([2.0, 1.0, 3.0])
     laws.class_weights_are_repetition(F.nll_loss, logs, target, weight, **options)

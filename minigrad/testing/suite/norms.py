@@ -76,7 +76,8 @@ def a_large_mean_loses_no_digits() -> None:
     near(out.data, oracles.batch_norm(x, WEIGHT, BIAS, 1e-5), rtol=2e-3)
 
 
-BATCHES = st.sampled_from([(2, 3), (5, 3), (2, 3, 4), (3, 3, 2, 2), (1, 3, 2, 3)])
+# Few numbers, and so many that they fill no block of the fast rung evenly.
+BATCHES = st.sampled_from([(2, 3), (5, 3), (3, 3, 2, 2), (1, 3, 2, 3), (2, 3, 5, 4)])
 
 
 @holds("batch_norm", shape=BATCHES, seed=our.seeds(), training=st.booleans())
