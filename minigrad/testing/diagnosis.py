@@ -271,7 +271,7 @@ def transposed_factor(e: Evidence) -> str | None:
     out, into = e.subject.output_shapes[0], e.got.shape
     if len(out) + len(into) > 8:
         return None
-    ours, theirs = (j.reshape(*out, *into) for j in e.jacobians)
+    ours, theirs = (j.reshape((*out, *into)) for j in e.jacobians)
 
     def same(other: Array) -> bool:
         return np.allclose(ours, other, rtol=1e-5, atol=1e-7 * np.abs(theirs).max())

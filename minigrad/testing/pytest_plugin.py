@@ -1,6 +1,6 @@
 """For pytest, in any project that has minigrad installed: two options and a marker.
 
-``--minigrad-thorough`` draws ten times as many examples of every property, and runs the tests marked
+``--minigrad-thorough`` draws ten times as many examples of every property, and runs tests marked
 ``minigrad_thorough``, which are left out otherwise. ``--minigrad-mutant NAME`` breaks the engine in
 one known way for the whole session (`minigrad.testing.mutants`), to see whether the tests notice.
 """

@@ -457,10 +457,11 @@ HINTS = {
         lambda x: record("same", x.data * 1, (x, lambda g: g * np.abs(g))), [normal(4)]),
     "the error is the same everywhere along axes 0 (N of NCHW), 2 (H of NCHW), 3": (
         bn_without_mean, [normal(3, 2, 2, 2)]),
-    "misses a term: the output depends also on the input at other places along axis 1 (C of NCHW)": (
+    "misses a term: the output depends also on the input at other places along axis 1 (C of": (
         lrn_without_neighbours, [normal(2, 4, 2, 2)]),
     "which the output does not depend on": (
         lambda x: record("shift", x.data * 1, (x, lambda g: g + np.roll(g, 1))), [normal(5)]),
+    "0.45 times what it should be": (lambda x: squared(x, lambda g, x: g * x * 0.9), [1.5]),
     "just where x is negative": (
         lambda x: squared(x, lambda g, x: 2 * g * np.maximum(x, 0)), [normal(3, 4)]),
     "wrong only at 3, the last along axis 1": (
@@ -503,6 +504,12 @@ def test_the_message_shows_entries_and_the_error_for_each_step():
     np.testing.assert_array_equal(failure.wrong, wrong != 1)
     np.testing.assert_allclose(failure.gradient, 2 * cotangent * x * wrong)
     np.testing.assert_allclose(failure.expected, 2 * cotangent * x, rtol=1e-8)
+
+
+def test_one_number_by_another_is_diagnosed():
+    """Neither has axes, and the right slope is zero, so that there is no factor to name."""
+    with pytest.raises(GradcheckError, match="1 of 1 entries"):
+        gradcheck(lambda x: squared(x, lambda g, x: g * (2 * x + 1)), [0.0])
 
 
 def test_all_wrong_inputs_are_named_and_the_right_ones_too():

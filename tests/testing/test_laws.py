@@ -145,10 +145,11 @@ def test_other_functions_are_found_out():
         laws.monotone(lambda x: -x, X, Y)
     with violation("idempotent", "at ["):
         laws.idempotent(lambda x: x * 2, X)
-    with violation("positive_and_negative_parts"):
-        laws.positive_and_negative_parts(abs, X)
-    with violation("positive_and_negative_parts", "f(x)"):
-        laws.positive_and_negative_parts(lambda x: F.relu(x) + 0.1 * x, X)  # leaky
+    with violation("positive_and_negative_parts", "f(x) − f(−x)"):
+        laws.positive_and_negative_parts(lambda x: F.relu(x) * 2, X)
+    for wrong in (abs, lambda x: x * 0.5, lambda x: F.relu(x) + 0.1 * x, lambda x: F.relu(x) + 1):
+        with violation("positive_and_negative_parts", "the smaller of f(x) and f(−x)"):
+            laws.positive_and_negative_parts(wrong, X)
 
 
 def test_concat_then_split_sees_wrong_places():

@@ -20,7 +20,8 @@ the gradient G of p and sum over c::
     gradient of z[k] = G[k] − p[k]·Σ G[c]
                                    c
 
-Each of the two gives zero for a G of all ones: probabilities add up to 1 whatever z is.
+For a G of all ones softmax's is zero: probabilities add up to 1 whatever z is. A check with that G
+sees nothing.
 
 **Cross entropy.** The loss of a row with the true class y is −l[y]. More generally it compares p
 with a distribution q, and classes may have weights w; label smoothing ε moves that share of the

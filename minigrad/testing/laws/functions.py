@@ -77,7 +77,18 @@ def idempotent(f: Operation, x: Array, *, roundings: float = 0.0) -> None:
 
 
 def positive_and_negative_parts(f: Operation, x: Array) -> None:
-    """f(x) ≥ 0 and f(x) − f(−x) = x, exactly: only the rectifier does that.
+    """f(x) − f(−x) = x, and the smaller of the two is 0: the rectifier, and nothing else.
+
+    Parameters
+    ----------
+    f : callable
+        Takes a Tensor, returns one of the same shape.
+    x : array
+
+    Raises
+    ------
+    AssertionError
+        Says where, and what both numbers are.
 
     Examples
     --------
@@ -87,7 +98,8 @@ def positive_and_negative_parts(f: Operation, x: Array) -> None:
     >>> laws.positive_and_negative_parts(F.relu, np.array([-1.0, 2.0]))
     """
     law, positive, negative = "positive_and_negative_parts", forward(f, x), forward(f, -x)
-    refuse(law, ~(positive >= 0), positive, np.zeros(1), "f(x)", "the least it may be")
+    smaller = np.minimum(positive, negative)
+    compare(law, smaller, np.zeros_like(x), "the smaller of f(x) and f(−x)", "what it must be")
     compare(law, positive - negative, x, "f(x) − f(−x)", "x")
 
 
