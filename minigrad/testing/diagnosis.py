@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.autograd import Array
 from minigrad.testing.report import Failure
-from minigrad.testing.subject import Subject
+from minigrad.testing.subject import Subject, index_of
 
 MOST_ENTRIES = 4000  # of a larger input a sample is taken
 MOST_ROWS = 400  # a Jacobian is looked at if it has no more rows, and no more columns
@@ -323,7 +323,7 @@ def missing_links(e: Evidence) -> str | None:
         if where is None:
             continue
         j, k = (int(n) for n in np.argwhere(links)[0])
-        index = [int(n) for n in np.unravel_index(k, e.got.shape)]
+        index = index_of(k, e.got.shape)
         return says.format(where=where) + (
             f". For example output {e.subject.output_index(j)} by {e.failure.name} {index}: "
             f"backward {ours[j, k]:.4g}, differences {theirs[j, k]:.4g}"
@@ -399,6 +399,8 @@ def _differing_axes(e: Evidence, links: Array) -> str | None:
     if len(e.subject.output_shapes) != 1 or e.subject.output_shapes[0] != e.got.shape:
         return "at other places"
     shape = e.got.shape
+    if not shape:
+        return "at its own place"
     pairs = np.argwhere(links)
     outs, ins = (np.stack(np.unravel_index(pairs[:, n], shape)) for n in (0, 1))
     differ = tuple(int(a) for a in np.flatnonzero((outs != ins).any(axis=1)))

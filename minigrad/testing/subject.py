@@ -129,10 +129,15 @@ class Subject:
         for k, shape in enumerate(self.output_shapes):
             size = int(np.prod(shape, dtype=int))
             if j < size:
-                index = [int(n) for n in np.unravel_index(j, shape)]
+                index = index_of(j, shape)
                 return str(index) if len(self.output_shapes) == 1 else f"out {k} {index}"
             j -= size
         raise IndexError(j)
+
+
+def index_of(number: int, shape: tuple[int, ...]) -> list[int]:
+    """Give the index of entry `number`, counted row by row. The only number of no axes has []."""
+    return [int(n) for n in np.unravel_index(number, shape)] if shape else []
 
 
 def _row(outs: list[Tensor]) -> Array:

@@ -250,6 +250,11 @@ def test_kinks_are_reported_apart():
     assert gradcheck(F.relu, [np.array([-1.0, 2.0])]).inputs[0].kinks == {}
 
 
+def test_a_kink_of_a_single_number():
+    report = gradcheck(lambda x, y: (F.relu(x).sum(), y * 2), [np.array([0.0, 1.0]), np.array(2.0)])
+    assert "not differentiable in x: 1 of 2 outputs, out 0 [] (slopes" in str(report)
+
+
 def test_a_kink_within_the_step_is_seen():
     for distance in (1e-8, -1e-8, 3e-7, -3e-7):
         report = gradcheck(F.relu, [np.array([-1.0, distance, 2.0])])
