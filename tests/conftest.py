@@ -1,10 +1,12 @@
-"""Which hypothesis profile the tests run under, and which files need what is not installed."""
+"""The hypothesis profile, the seed, and which files need what is not installed."""
 
 import os
 from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import minigrad
 
 settings.register_profile(
     "dev", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -20,3 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     The profile "minigrad" comes from minigrad's own pytest plugin, with --minigrad-thorough.
     """
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "minigrad"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Start the default stream again: what a test draws does not depend on the tests before it."""
+    minigrad.manual_seed(0)

@@ -129,6 +129,8 @@ def output_size(
     padding: Padding,
     dilation: Pair,
     ceil_mode: bool = False,
+    *,
+    image: str = "x",
 ) -> Pair:
     """Give the (height, width) of the output, or say that the window does not fit the image."""
     size = fitting_windows(shape, kernel_size, stride, padding, dilation, ceil_mode)
@@ -137,6 +139,6 @@ def output_size(
         padded = tuple(n + sum(p) for n, p in zip(shape[-2:], padding, strict=True))
         raise ValueError(
             f"{name}: the window covers {spread[0]}×{spread[1]} but the padded input is only "
-            f"{padded[0]}×{padded[1]} (x has shape {shape})"
+            f"{padded[0]}×{padded[1]} ({image} has shape {shape})"
         )
     return size

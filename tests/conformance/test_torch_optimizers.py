@@ -10,7 +10,7 @@ from minigrad import nn, optim, tensor
 torch = pytest.importorskip("torch", reason="the judge PyTorch is not installed")
 
 STEPS = 50
-SHAPES = [(5,), (3, 4), (2, 3, 2, 2)]
+SHAPES = [(5,), (3, 4), (3, 4), (2, 3, 2, 2)]
 
 rates = st.floats(1e-4, 0.3)
 decays = st.sampled_from([0.0, 0.01]) | st.floats(0, 0.5)
@@ -52,7 +52,7 @@ def side_by_side(ours, theirs, options, groups, dtype, seed, schedules=None):
     """
     rng = np.random.default_rng(seed)
     arrays = [rng.standard_normal(shape).astype(dtype) for shape in SHAPES]
-    arrays[2] = arrays[2].transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)  # channels-last
+    arrays[-1] = arrays[-1].transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)  # channels-last
     mine = [nn.Parameter(array.copy(order="K")) for array in arrays]
     others = [torch.nn.Parameter(torch.from_numpy(array.copy())) for array in arrays]
 
@@ -64,14 +64,13 @@ def side_by_side(ours, theirs, options, groups, dtype, seed, schedules=None):
     a, b = ours(grouped(mine), **options), theirs(grouped(others), **options)
     steps = schedules(a, b) if schedules else ()
     for _ in range(STEPS):
+        a.zero_grad()
+        b.zero_grad()
         for p, q in zip(mine, others, strict=True):
             noise, left_alone = rng.standard_normal(p.shape), rng.random() < 0.1
-            p.grad = None if left_alone else tensor((0.1 * p.data + noise).astype(dtype))
-            q.grad = (
-                None
-                if left_alone
-                else torch.from_numpy((0.1 * q.detach().numpy() + noise).astype(dtype))
-            )
+            if not left_alone:
+                p.grad = tensor((0.1 * p.data + noise).astype(dtype))
+                q.grad = torch.from_numpy((0.1 * q.detach().numpy() + noise).astype(dtype))
         a.step()
         b.step()
         for step in steps:

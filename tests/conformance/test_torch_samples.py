@@ -65,13 +65,14 @@ CASES = {
     "min.binary": 12, "min.reduction_no_dim": 2, "min.reduction_with_dim": 4, "minimum": 12,
     "mm": 3, "mul": 9, "mv": 1, "ne": 11, "neg": 2, "nn.functional.adaptive_avg_pool2d": 13,
     "nn.functional.avg_pool2d": 12, "nn.functional.batch_norm": 12, "nn.functional.conv2d": 40,
-    "nn.functional.cross_entropy": 21, "nn.functional.dropout": 19, "nn.functional.linear": 18,
-    "nn.functional.local_response_norm": 11, "nn.functional.max_pool2d": 1447,
-    "nn.functional.nll_loss": 61, "nn.functional.pad": 89, "nn.functional.relu": 4,
-    "nn.functional.unfold": 163, "permute": 4, "pow": 10, "reciprocal": 3, "reshape": 15,
-    "rsub": 13, "sigmoid": 3, "softmax": 14, "sqrt": 1, "square": 3, "squeeze": 14, "stack": 9,
-    "sub": 11, "sum": 20, "t": 4, "tanh": 1, "transpose": 8, "true_divide": 9, "unbind": 8,
-    "unsqueeze": 9, "var": 16, "var_mean": 16, "view": 15, "where": 6,
+    "nn.functional.cross_entropy": 21, "nn.functional.dropout": 19, "nn.functional.hardtanh": 6,
+    "nn.functional.linear": 18, "nn.functional.local_response_norm": 11,
+    "nn.functional.max_pool2d": 1447, "nn.functional.nll_loss": 61, "nn.functional.pad": 89,
+    "nn.functional.relu": 4, "nn.functional.relu6": 3, "nn.functional.unfold": 163, "permute": 4,
+    "pow": 10, "reciprocal": 3, "reshape": 15, "rsub": 13, "sigmoid": 3, "softmax": 14, "sqrt": 1,
+    "square": 3, "squeeze": 14, "stack": 9, "sub": 11, "sum": 20, "t": 4, "tanh": 1, "transpose": 8,
+    "true_divide": 9, "unbind": 8, "unsqueeze": 9, "var": 16, "var_mean": 16, "view": 15,
+    "where": 6,
 }
 
 NO_AXES = "an axis of a number without axes: an IndexError here"

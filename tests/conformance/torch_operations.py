@@ -215,10 +215,6 @@ def var_mean(x, dim=None, unbiased=None, keepdim=False, correction=UNSAID):
 # -- arithmetic --------------------------------------------------------------------------------
 
 
-def reflected(function: Callable) -> Callable:
-    return lambda a, b: function(b, a)
-
-
 def divide(a, b, rounding_mode=None):
     if rounding_mode is not None:
         raise LeftOut("division with rounding")
@@ -243,12 +239,12 @@ def addmm(x, a, b, alpha=1, beta=1):
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "__getitem__": operator.getitem,
-    "__radd__": reflected(operator.add),
-    "__rdiv__": reflected(operator.truediv),
-    "__rmatmul__": reflected(operator.matmul),
-    "__rmul__": reflected(operator.mul),
-    "__rpow__": reflected(operator.pow),
-    "__rsub__": reflected(operator.sub),
+    "__radd__": Tensor.__radd__,
+    "__rdiv__": Tensor.__rtruediv__,
+    "__rmatmul__": Tensor.__rmatmul__,
+    "__rmul__": Tensor.__rmul__,
+    "__rpow__": Tensor.__rpow__,
+    "__rsub__": Tensor.__rsub__,
     "abs": Tensor.abs,
     "add": lambda a, b, alpha=1: a + alpha * b,
     "addmm": addmm,
@@ -294,12 +290,14 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "nn.functional.conv2d": conv2d,
     "nn.functional.cross_entropy": F.cross_entropy,
     "nn.functional.dropout": F.dropout,
+    "nn.functional.hardtanh": lambda x, min_val=-1.0, max_val=1.0: x.clip(min_val, max_val),
     "nn.functional.linear": F.linear,
     "nn.functional.local_response_norm": F.local_response_norm,
     "nn.functional.max_pool2d": max_pool2d,
     "nn.functional.nll_loss": F.nll_loss,
     "nn.functional.pad": pad,
     "nn.functional.relu": F.relu,
+    "nn.functional.relu6": lambda x: x.clip(0, 6),
     "nn.functional.unfold": unfold,
     "permute": Tensor.permute,
     "pow": operator.pow,
@@ -327,9 +325,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 # Those whose kernels stand in several rungs; the others have one version.
+WITHOUT_RUNGS = {"nn.functional.hardtanh", "nn.functional.pad", "nn.functional.relu6"}
 WITH_RUNGS = {
     "cat", "fold", "log_softmax", "softmax",
-    *(name for name in OPERATIONS if name.startswith("nn.") and name != "nn.functional.pad"),
+    *(name for name in OPERATIONS if name.startswith("nn.") and name not in WITHOUT_RUNGS),
 }  # fmt: skip
 
 # PyTorch's functions want a tensor in the first place at least; these take numbers as well.

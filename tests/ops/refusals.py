@@ -151,6 +151,8 @@ ERRORS = [
      "conv2d: the window covers 7×7 but the padded input is only 5×5 (x has shape (2, 4, 5, 5))"),
     ("F.conv2d(image, weight, groups=0)", ValueError,
      "conv2d: groups must be a positive integer, got 0"),
+    ("F.conv2d(image, weight, groups=True)", ValueError,
+     "conv2d: groups must be a positive integer, got True"),
     ("F.conv2d(image, weight, groups=4)", ValueError,
      "conv2d: groups = 4 must divide both x's 4 channels and weight's 6 outputs"),
     ("F.conv2d(image, weight[:, :2])", ValueError,
@@ -166,6 +168,9 @@ ERRORS = [
     ("F.col2im(cube, 5, 3)", ValueError,
      "col2im: cols must have a multiple of 9 rows (kernel_size (3, 3)) and 9 columns (one for "
      "each of 3×3 windows), got shape (2, 3, 4)"),
+    ("F.col2im(cols, 2, 3)", ValueError,
+     "col2im: the window covers 3×3 but the padded input is only 2×2 (the image has shape "
+     "(2, 4, 2, 2))"),
     ("F.max_pool2d(image[:, :, :0], 2)", ValueError,
      "max_pool2d: x must have at least one pixel to an image, got shape (2, 4, 0, 5)"),
     ("F.max_pool2d(image, 3, padding=2)", ValueError,
@@ -218,6 +223,13 @@ ERRORS = [
      "(2, 3)), got (1,)"),
     ('F.cross_entropy(x, ["a", "b"])', TypeError,
      "cross_entropy: target must hold integer class indices, got <U1"),
+    ("F.cross_entropy(x, [[0], [0, 1]])", TypeError,
+     "cross_entropy: target must be an array (***)"),
+    ("F.nll_loss(x, [[0], [0, 1]])", TypeError, "nll_loss: target must be an array (***)"),
+    ("F.cross_entropy(x, [0, 1], ignore_index='no')", TypeError,
+     "cross_entropy: ignore_index must be an integer, got 'no'"),
+    ("F.nll_loss(x, [0, 1], ignore_index=None)", TypeError,
+     "nll_loss: ignore_index must be an integer, got None"),
     ("F.cross_entropy(x, np.ones(2))", ValueError,
      "cross_entropy: target is floating, so it must hold the probabilities of all classes and "
      "have the shape of logits, (2, 3), but has (2,) (class indices are integers)"),

@@ -280,3 +280,18 @@ def test_memory_may_be_laid_out_in_any_way(case):
         other_out, other_gradients = forward_and_backward(case, others, turn=turn)
         for mine, wanted in zip([other_out, *other_gradients], [out, *gradients], strict=True):
             np.testing.assert_allclose(mine, wanted, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("rung", minigrad.device.RUNGS)
+def test_linear_without_inputs_or_without_outputs(rung):
+    """A sum over no inputs is the bias; and where the lengths are 0, −1 would not name a shape."""
+    for x_shape, outputs in (((2, 0), 3), ((4, 0), 0), ((2, 3), 0), ((0, 0), 2), ((0,), 2)):
+        shapes = x_shape, (outputs, x_shape[-1]), (outputs,)
+        x, weight, bias = (Tensor(np.full(s, 7.0), requires_grad=True) for s in shapes)
+        with minigrad.kernels(rung):
+            out = F.linear(x, weight, bias)
+        np.testing.assert_array_equal(out.data, np.full((*x_shape[:-1], outputs), 7.0), strict=True)
+        out.backward(np.ones(out.shape))
+        assert (x.grad.shape, weight.grad.shape, bias.grad.shape) == shapes
+        rows = int(np.prod(x_shape[:-1]))
+        np.testing.assert_array_equal(bias.grad.data, np.full(outputs, float(rows)))

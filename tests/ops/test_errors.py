@@ -210,6 +210,9 @@ def test_every_method_that_takes_an_argument_is_called_wrongly_somewhere():
         ("minigrad.stack([x, x], np.int64(2))", (2, 3, 2)),
         ("F.concat([x, x], np.int64(1))", (2, 6)),
         ("F.softmax(x, np.int64(1))", (2, 3)),
+        ("F.conv2d(image, weight[:, :2], stride=np.int8(2), groups=np.int64(2))", (2, 6, 2, 2)),
+        ("F.max_pool2d(image, np.int64(2))", (2, 4, 2, 2)),
+        ("F.cross_entropy(x, np.array([0, 1], np.uint8), ignore_index=np.int64(1))", ()),
     ],
 )
 def test_integers_of_numpy_pass(call, shape):

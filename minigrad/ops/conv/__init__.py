@@ -33,6 +33,8 @@ The rungs: `naive` is the formula above as loops, `vectorized` is im2col and one
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from minigrad import device
 from minigrad.autograd import Array, record
 from minigrad.ops.arguments import (
@@ -104,7 +106,7 @@ def conv2d(
     paddings = window_padding("conv2d", padding, kernel_size, strides, dilations)
     _check_channels(x, weight, bias, groups)
     output_size("conv2d", x.shape, kernel_size, strides, paddings, dilations)
-    geometry = strides, paddings, dilations, groups
+    geometry = strides, paddings, dilations, int(groups)
 
     kernel = device.choose(RUNGS)
     image, filters, input_shape, weight_shape = x.data, weight.data, x.shape, weight.shape
@@ -193,7 +195,7 @@ def col2im(
     n, rows, columns = cols.shape
     area = window[0][0] * window[0][1]
     shape = (n, rows // area, h, w)
-    oh, ow = output_size("col2im", shape, *window)
+    oh, ow = output_size("col2im", shape, *window, image="the image")
     if rows % area or columns != oh * ow:
         raise ValueError(
             f"col2im: cols must have a multiple of {area} rows (kernel_size {window[0]}) and "
@@ -220,7 +222,7 @@ def _window(name: str, kernel_size, stride, padding, dilation):  # type: ignore[
 
 def _check_channels(x: "Tensor", weight: "Tensor", bias: "Tensor | None", groups: int) -> None:
     channels, (outputs, per_group) = x.shape[1], weight.shape[:2]
-    if not isinstance(groups, int) or groups < 1:
+    if not isinstance(groups, int | np.integer) or isinstance(groups, bool) or groups < 1:
         raise ValueError(f"conv2d: groups must be a positive integer, got {groups!r}")
     if channels % groups or outputs % groups:
         raise ValueError(

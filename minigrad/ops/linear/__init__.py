@@ -15,6 +15,7 @@ It is a 1×1 convolution of a 1×1 image. The weight lies as (O, I) because a ro
 of one output, is then a picture that can be looked at; PyTorch and Caffe store it so too.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 from minigrad import device
@@ -68,11 +69,12 @@ def linear(x: "Tensor", weight: "Tensor", bias: "Tensor | None" = None) -> "Tens
         raise ValueError(f"linear: bias must have shape ({outputs},), got {bias.shape}")
 
     kernel, shape, matrix = device.choose(RUNGS), x.shape, weight.data
-    rows = x.data.reshape(-1, inputs)
+    count = math.prod(shape[:-1])
+    rows = x.data.reshape(count, inputs)
     out = kernel.linear_forward(rows, matrix, None if bias is None else bias.data)
 
     def by_rows(gradient):  # type: ignore[no-untyped-def]
-        return gradient.reshape(-1, outputs)
+        return gradient.reshape(count, outputs)
 
     rules = [
         (x, lambda g: kernel.linear_input_gradient(by_rows(g), matrix).reshape(shape)),

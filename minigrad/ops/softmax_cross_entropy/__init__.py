@@ -59,6 +59,7 @@ from minigrad.ops import elementwise, reduce
 from minigrad.ops.arguments import check_axis, check_tensor
 from minigrad.ops.softmax_cross_entropy import cpu, naive, vectorized
 from minigrad.ops.softmax_cross_entropy.targets import (
+    check_ignore_index,
     check_reduction,
     class_axis,
     class_indices,
@@ -176,6 +177,7 @@ def cross_entropy(
     name = "cross_entropy"
     check_tensor(name, "logits", logits)
     check_reduction(name, reduction)
+    check_ignore_index(name, ignore_index)
     smoothing = _share(name, label_smoothing)
     weights = class_weights(name, "logits", logits, weight)
     if class_probabilities(name, target, logits, ignore_index):
@@ -232,6 +234,7 @@ def nll_loss(
     name = "nll_loss"
     check_tensor(name, "log_probabilities", log_probabilities)
     check_reduction(name, reduction)
+    check_ignore_index(name, ignore_index)
     weights = class_weights(name, "log_probabilities", log_probabilities, weight)
     shape, axis = log_probabilities.shape, class_axis(log_probabilities.shape)
     classes = class_indices(name, "log_probabilities", target, shape, ignore_index)

@@ -18,6 +18,12 @@ def check_reduction(name: str, reduction: Any) -> None:
         )
 
 
+def check_ignore_index(name: str, ignore_index: Any) -> None:
+    """Insist on an integer, which may be that of a class or of none."""
+    if not isinstance(ignore_index, int | np.integer) or isinstance(ignore_index, bool):
+        raise TypeError(f"{name}: ignore_index must be an integer, got {ignore_index!r}")
+
+
 def class_axis(shape: tuple[int, ...]) -> int:
     """Name the axis of the classes: the second, or the only one of a single example."""
     return min(1, len(shape) - 1)
@@ -49,7 +55,7 @@ def class_weights(name: str, argument: str, scores: Any, weight: Any) -> Array:
 
 def class_probabilities(name: str, target: Any, logits: Any, ignore_index: int) -> bool:
     """Tell whether `target` holds probabilities; if it does, insist that they fit."""
-    array = np.asarray(target.data if isinstance(target, Variable) else target)
+    array = _array(name, target)
     if array.dtype.kind != "f":
         return False
     if array.shape != logits.shape:
@@ -72,7 +78,7 @@ def class_indices(
     name: str, argument: str, target: Any, shape: tuple[int, ...], ignore_index: int
 ) -> Array:
     """Read targets as int64, each a class of the scores that `argument` names, or ignored."""
-    array = np.asarray(target.data if isinstance(target, Variable) else target)
+    array = _array(name, target)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: target must hold integer class indices, got {array.dtype}")
     axis = class_axis(shape)
@@ -91,3 +97,10 @@ def class_indices(
             f"must be 0 … {classes - 1}, or {ignore_index} to be ignored"
         )
     return array.astype(np.int64)
+
+
+def _array(name: str, target: Any) -> Array:
+    try:
+        return np.asarray(target.data if isinstance(target, Variable) else target)
+    except ValueError as error:  # lists of unequal lengths
+        raise TypeError(f"{name}: target must be an array ({error})") from None
