@@ -27,6 +27,7 @@ def test_dropout_in_training_but_for_the_mask(name, rung):
     x, ratio, _ = case.inputs
     with kernels(rung):
         got = F.dropout(tensor(x), float(ratio), key=1).data
+    assert got.dtype == case.wanted[0].dtype
     both = (got != 0) & (case.wanted[0] != 0)
     assert both.any()
     np.testing.assert_allclose(got[both], case.wanted[0][both], case.rtol, case.atol)
