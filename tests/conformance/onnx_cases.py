@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 
 from minigrad import Tensor, kernels, tensor
 from tests.conformance.onnx_operators import OPERATORS, WITH_RUNGS
-from tests.conformance.verdicts import LeftOut, Verdict, judge
-
-SMALL = 4000  # numbers in the inputs: up to here plain Python loops are fast enough
+from tests.conformance.verdicts import LeftOut, Verdict, judge, rungs
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,13 @@ def load() -> list[Case]:
 
     state = np.random.get_state()  # noqa: NPY002 — the modules seed it, and draw from it
     wanted = {name.lower() for name in OPERATORS}
-    with np.errstate(all="ignore"):  # the logarithm of 0 is among the cases
-        for module in pkgutil.iter_modules(node.__path__):
-            if module.name.replace("_", "") in wanted:
-                importlib.import_module(f"{node.__name__}.{module.name}")
-    np.random.set_state(state)  # noqa: NPY002
+    try:
+        with np.errstate(all="ignore"):  # the logarithm of 0 is among the cases
+            for module in pkgutil.iter_modules(node.__path__):
+                if module.name.replace("_", "") in wanted:
+                    importlib.import_module(f"{node.__name__}.{module.name}")
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
     made = list(node._NodeTestCases)
     operators = {case.name: case.model.graph.node[0].op_type for case in made}
     # "test_relu_expanded", "test_relu_expanded_ver18": belongs to the operator of "test_relu".
@@ -80,17 +79,6 @@ def in_their_places(names: list[str], arrays: list[Any]) -> tuple[np.ndarray | N
     return tuple(np.asarray(next(rest)) if name else None for name in names)
 
 
-def rungs(case: Case) -> Iterator[str]:
-    """Name the rungs to run a case on: those that are fast enough."""
-    small = sum(a.size for a in case.inputs if a is not None) <= SMALL
-    if small or not numba.config.DISABLE_JIT:
-        yield "cpu"
-    if case.operator in WITH_RUNGS:
-        yield "vectorized"
-        if small:
-            yield "naive"
-
-
 def check(case: Case) -> Iterator[LeftOut]:
     """Run a case on every rung. Gives the outputs that are left out."""
     if "_expanded" in case.name:
@@ -98,7 +86,8 @@ def check(case: Case) -> Iterator[LeftOut]:
     for array in (*case.inputs, *case.wanted):
         if array is not None and array.dtype.kind not in "biuf":
             raise LeftOut("strings")
-    for rung in rungs(case):
+    numbers = sum(array.size for array in case.inputs if array is not None)
+    for rung in rungs(numbers, case.operator in WITH_RUNGS):
         with kernels(rung):
             inputs = [None if a is None else tensor(a) for a in case.inputs]
             outputs = OPERATORS[case.operator](*inputs, **case.attributes)

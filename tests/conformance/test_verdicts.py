@@ -8,7 +8,7 @@ from tests.conformance import report, torch_samples
 from tests.conformance.onnx_cases import Case, check
 from tests.conformance.onnx_cases import assert_like as assert_like_onnx
 from tests.conformance.torch_samples import Sample, check_refused
-from tests.conformance.verdicts import LeftOut, assert_as_pinned, judge, tally
+from tests.conformance.verdicts import SMALL, LeftOut, assert_as_pinned, judge, rungs, tally
 
 
 def raising(error):
@@ -46,6 +46,14 @@ def test_any_change_of_what_is_left_out_is_noticed():
     for i in range(3):
         with pytest.raises(AssertionError):
             assert_as_pinned(verdicts, *(pins[j] if j != i else {} for j in range(3)))
+
+
+@pytest.mark.parametrize("jit_is_off", [False, True])
+def test_every_case_runs_on_some_rung(jit_is_off, monkeypatch):
+    monkeypatch.setattr("numba.config.DISABLE_JIT", jit_is_off)
+    assert list(rungs(SMALL, True)) == ["cpu", "vectorized", "naive"]
+    assert list(rungs(SMALL + 1, True)) == (["vectorized"] if jit_is_off else ["cpu", "vectorized"])
+    assert list(rungs(SMALL, False)) == list(rungs(SMALL + 1, False)) == ["cpu"]
 
 
 POOL = Case(

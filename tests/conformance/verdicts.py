@@ -1,10 +1,13 @@
 """A judge's case has passed, has failed, or is left out for a reason that can be counted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import numba
 import pytest
+
+SMALL = 4000  # numbers in the inputs: up to here plain Python loops are fast enough
 
 
 class LeftOut(Exception):  # noqa: N818 — it is no error
@@ -46,6 +49,20 @@ def judge(operation: str, case: str, check: Callable[[], Iterable[LeftOut]]) -> 
     except Exception as error:
         return Verdict(operation, case, error=error)
     return Verdict(operation, case, parts_left_out=parts)
+
+
+def rungs(numbers: int, has_rungs: bool) -> Iterator[str]:
+    """Name the rungs to run a case on, those that are fast enough for inputs of so many numbers.
+
+    What has no rungs runs once, under the name of the default.
+    """
+    small = numbers <= SMALL
+    if small or not has_rungs or not numba.config.DISABLE_JIT:
+        yield "cpu"
+    if has_rungs:
+        yield "vectorized"
+        if small:
+            yield "naive"
 
 
 @dataclass(frozen=True)
