@@ -16,6 +16,9 @@ def linear_forward(x, weight, bias):
 
 def linear_input_gradient(gradient, weight):
     """(N, O), (O, I) → (N, I)."""
+    if weight.T.flags.c_contiguous:
+        # As `nn.Linear` keeps it. Of the two, the gradient is the smaller one to turn.
+        return transposed(matmul(weight.T, transposed(gradient)))
     return matmul(np.ascontiguousarray(gradient), np.ascontiguousarray(weight))
 
 
