@@ -38,8 +38,10 @@ class ConvReLU(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) → (N, out_channels, oh, ow)."""
-        x = super().forward(x)
-        return F.relu(self.bn(x) if self.bn else x)
+        if self.bn:
+            return F.relu(self.bn(super().forward(x)))
+        geometry = self.stride, self.padding, self.dilation, self.groups
+        return F.conv2d(x, self.weight, self.bias, *geometry, activation="relu")
 
 
 class InceptionModule(nn.Module):

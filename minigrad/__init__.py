@@ -5,9 +5,10 @@ The public face: everything here is defined elsewhere and only named again.
 
 from minigrad import checkpoint, data, functional, nn, optim, random
 from minigrad.autograd import AnomalyError, detect_anomaly, is_recording, no_grad
-from minigrad.cpu import get_num_threads, on_compile, set_num_threads
+from minigrad.cpu import empty_cache, get_num_threads, on_compile, set_num_threads
 from minigrad.device import kernels
 from minigrad.ops.concat import concat
+from minigrad.ops.conv import allow_winograd
 from minigrad.ops.elementwise import maximum, minimum, where
 from minigrad.ops.shape import stack
 from minigrad.random import manual_seed
@@ -16,10 +17,12 @@ from minigrad.tensor import Tensor, tensor
 __all__ = [
     "AnomalyError",
     "Tensor",
+    "allow_winograd",
     "checkpoint",
     "concat",
     "data",
     "detect_anomaly",
+    "empty_cache",
     "functional",
     "get_num_threads",
     "is_recording",

@@ -8,6 +8,9 @@ already in this order, so within a network nothing is copied.
 """
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from minigrad.cpu.memory import empty
 
 
 def channels_last(x):
@@ -38,9 +41,41 @@ def like(x, model):
     """Lay `x` out in memory as `model` is, copying only if it is not."""
     if all(a == b or n == 1 for a, b, n in zip(x.strides, model.strides, x.shape, strict=True)):
         return x
-    ordered = np.empty_like(model, dtype=x.dtype)
+    ordered = empty_like(model, x.dtype)
     ordered[...] = x
     return ordered
+
+
+def runs(x, model):
+    """Cut `x` into equal runs of neighbours, in the order of memory of the dense array `model`.
+
+    A few channels of a channels-last image are runs with gaps between them: nothing is copied.
+
+    Returns
+    -------
+    numbers : 1-D array
+        What lies in memory from the first number of `x` to the last.
+    length, step : int
+        Of a run, and from the beginning of one to that of the next.
+    """
+    if (
+        x.ndim == 4
+        and x.strides != model.strides
+        and model.transpose(0, 2, 3, 1).flags.c_contiguous
+    ):
+        N, C, H, W = x.shape
+        n, c, h, w = (stride // x.itemsize for stride in x.strides)
+        if c == 1 and (n, h) == (H * W * w, W * w) and x.size:
+            around = (N * H * W - 1) * w + C
+            return as_strided(x, (around,), (x.itemsize,), writeable=False), C, w
+    return flat(like(x, model)), x.size, x.size
+
+
+def empty_like(model, dtype=None):
+    """Make an array of the shape of `model` that lies in memory as it does, without gaps."""
+    order = _memory_order(model)
+    out = empty([model.shape[axis] for axis in order], dtype or model.dtype)
+    return out.transpose(np.argsort(order))
 
 
 def _memory_order(x):

@@ -5,6 +5,7 @@ import numpy as np
 from minigrad.cpu import microkernel
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
+from minigrad.cpu.memory import empty
 from minigrad.cpu.threads import run
 
 ROWS = 16 * microkernel.ROWS  # of one tile, at most
@@ -20,7 +21,7 @@ def pieces_worth(multiply_adds):
     return min(max(multiply_adds >> 22, 1), 8)
 
 
-def matmul(a, b, transpose_a=False, bias=None):
+def matmul(a, b, transpose_a=False, bias=None, relu=False):
     """Return ``a @ b`` or ``a.T @ b``, with `bias` (one number a column) added if given.
 
     Parameters
@@ -29,16 +30,21 @@ def matmul(a, b, transpose_a=False, bias=None):
     transpose_a : bool
         Use the transpose of `a`.
     bias : 1-D array, optional
+    relu : bool
+        Set to zero what is negative.
     """
     m, k = a.shape[::-1] if transpose_a else a.shape
     n = b.shape[1]
     rows, columns, slabs = _cut(m, n, k)
-    out = np.empty((slabs, m, n), a.dtype)
+    out = empty((slabs, m, n), a.dtype)
     start = np.zeros(n, a.dtype) if bias is None else np.ascontiguousarray(bias)
     tiles = slabs * -(-m // rows) * -(-n // columns)  # none if there is nothing to compute
-    run(_tiles, tiles, a, b, start, out, transpose_a, rows, columns)
+    run(_tiles, tiles, a, b, start, out, transpose_a, rows, columns, relu and slabs == 1)
     # Slabs are partial sums over k, and are always added in the same order.
-    return out[0] if slabs == 1 else out.sum(axis=0)
+    if slabs == 1:
+        return out[0]
+    total = out.sum(axis=0)
+    return np.maximum(total, 0, out=total) if relu else total
 
 
 def transposed(a):
@@ -46,7 +52,7 @@ def transposed(a):
     if a.T.flags.c_contiguous:
         return a.T
     a = np.ascontiguousarray(a)
-    out = np.empty(a.shape[::-1], a.dtype)
+    out = empty(a.shape[::-1], a.dtype)
     run(_transpose, -(-len(a) // BLOCK), a, out)
     return out
 
@@ -72,7 +78,17 @@ def _share(length, pieces, step):
 
 
 @kernel
-def _tiles(first, last, a, b, start, out, transpose_a, rows, columns):
+def rectify(rows):
+    """Set to zero what is negative, while the tile is still in the cache. NaN stays."""
+    zero = rows.dtype.type(0)
+    for i in range(len(rows)):
+        row = rows[i]
+        for j in range(len(row)):
+            row[j] = zero if row[j] <= 0 else row[j]
+
+
+@kernel
+def _tiles(first, last, a, b, start, out, transpose_a, rows, columns, relu):
     slabs, m, n = out.shape
     k = len(b)
     down, across = -(-m // rows), -(-n // columns)
@@ -91,6 +107,8 @@ def _tiles(first, last, a, b, start, out, transpose_a, rows, columns):
         else:
             part = a[i:i_end, k_start:k_end]
         gemm(part, b[k_start:k_end, j:j_end], c, transpose_a, slab == 0)
+        if relu:
+            rectify(c)
 
 
 BLOCK = 16  # rows that are turned at a time: one line of the cache in each row of the result

@@ -12,33 +12,28 @@ With 12 rows of 2 vectors that is 24 fused multiply-adds for 14 loads, and no st
 the arithmetic units never wait. (This is the "micro-kernel" of Goto and van de Geijn, "Anatomy of
 high-performance matrix multiplication", 2008.)
 
-Numba has no type for a vector register, so this one loop is written in LLVM's language, through
-llvmlite. Everything around it is ordinary compiled Python (`minigrad.cpu.gemm`).
+It is written in LLVM's language (`minigrad.cpu.vectors`); everything around it is ordinary compiled
+Python (`minigrad.cpu.gemm`).
 
 Each output is one chain of additions in the order of k. How a product is cut into tiles therefore
 never changes its bits.
 """
 
-from llvmlite import binding, ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-_features = binding.get_host_cpu_features()
-if _features.get("avx512f"):
-    BYTES, ROWS = 64, 12  # of a vector register; of a tile: 24 of 32 registers hold it
-elif _features.get("avx2"):
-    BYTES, ROWS = 32, 6  # 12 of 16 registers
-else:
-    BYTES, ROWS = 16, 4
+from minigrad.cpu.vectors import BYTES, Phrases, lanes
+
+# With AVX-512, 24 of 32 registers hold the tile; with AVX2, 12 of 16; with less, 8 of 16.
+ROWS = {64: 12, 32: 6}.get(BYTES, 4)
 VECTORS = 2  # registers across a tile
 UNROLLED = 2  # values of k in one round of the loop
 
 
 def columns(itemsize):
     """Tell how many columns a tile has, for numbers of that many bytes."""
-    return VECTORS * BYTES // itemsize
+    return VECTORS * lanes(itemsize)
 
 
 def _tile_product(steps_along_k):
@@ -59,7 +54,7 @@ def _tile_product(steps_along_k):
             make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 2, 5)
         )
         _, step, _, b_step, k, _, c_step, rows, cols, accumulate = arguments
-        code = _Code(builder, signature.args[0].dtype)
+        code = Phrases(builder, signature.args[0].dtype)
         masks = [code.mask(cols, vector) for vector in range(VECTORS)]
 
         # A tile at the lower edge has fewer rows: the missing ones repeat the last, unstored.
@@ -105,90 +100,6 @@ def _tile_product(steps_along_k):
         return context.get_dummy_value()
 
     return tile_product
-
-
-class _Code:
-    """The few phrases of LLVM that the loop is written in."""
-
-    def __init__(self, builder, dtype):
-        self.builder = builder
-        single = dtype == types.float32
-        self.itemsize = 4 if single else 8
-        self.lanes = BYTES // self.itemsize
-        self.vector = ir.VectorType(ir.FloatType() if single else ir.DoubleType(), self.lanes)
-        self.bits = ir.VectorType(ir.IntType(1), self.lanes)
-        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
-        self.name = f"v{self.lanes}f{8 * self.itemsize}"
-
-    def number(self, value):
-        return ir.Constant(ir.IntType(64), value)
-
-    def least(self, x, y):
-        return self.builder.select(self.builder.icmp_signed("<", x, y), x, y)
-
-    def splat(self, scalar):
-        """Fill a register with one number."""
-        wide = ir.VectorType(scalar.type, self.lanes)
-        nothing = ir.Constant(wide, ir.Undefined)
-        first = self.builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, nothing, everywhere)
-
-    def mask(self, cols, vector):
-        """Mark the lanes of one of the tile's vectors that lie within its columns."""
-        wide = ir.VectorType(ir.IntType(64), self.lanes)
-        lanes = ir.Constant(wide, [vector * self.lanes + lane for lane in range(self.lanes)])
-        return self.builder.icmp_signed("<", lanes, self.splat(cols))
-
-    def load(self, row, vector, mask):
-        return self._call("masked.load", self.vector, self._place(row, vector), mask, self.zero)
-
-    def store(self, value, row, vector, mask):
-        self._call("masked.store", ir.VoidType(), value, self._place(row, vector), mask)
-
-    def add_product(self, total, x, y):
-        return self._call("fmuladd", self.vector, x, y, total)
-
-    def loop(self, start, stop, stride, values, body):
-        """Run ``values = body(i, values)`` for i = start, start + 1, … stop − 1, in strides."""
-        builder = self.builder
-        entry = builder.block
-        top = builder.append_basic_block("loop")
-        inside = builder.append_basic_block("inside")
-        after = builder.append_basic_block("after")
-        builder.branch(top)
-        builder.position_at_end(top)
-        position = builder.phi(start.type)
-        carried = [builder.phi(value.type) for value in values]
-        builder.cbranch(builder.icmp_signed("<", position, stop), inside, after)
-        builder.position_at_end(inside)
-        updated = carried
-        for i in range(stride):
-            updated = body(builder.add(position, self.number(i)), updated)
-        position.add_incoming(start, entry)
-        position.add_incoming(builder.add(position, self.number(stride)), builder.block)
-        for phi, first, following in zip(carried, values, updated, strict=True):
-            phi.add_incoming(first, entry)
-            phi.add_incoming(following, builder.block)
-        builder.branch(top)
-        builder.position_at_end(after)
-        return carried
-
-    def _place(self, row, vector):
-        place = self.builder.gep(row, [self.number(vector * self.lanes)])
-        return self.builder.bitcast(place, self.vector.as_pointer())
-
-    def _call(self, name, result, *arguments):
-        """Call one of LLVM's own functions on vectors."""
-        full = f"llvm.{name}.{self.name}"
-        operands = list(arguments)
-        if name.startswith("masked"):
-            full += ".p0"
-            alignment = ir.Constant(ir.IntType(32), self.itemsize)
-            operands.insert(1 if name == "masked.load" else 2, alignment)
-        kind = ir.FunctionType(result, [operand.type for operand in operands])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, full)
-        return self.builder.call(function, operands)
 
 
 tile_product = _tile_product(steps_along_k=True)

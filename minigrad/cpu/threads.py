@@ -8,14 +8,20 @@ threads. How the work is cut into tasks must therefore never look at the number 
 
 import itertools
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import numpy as np
+
+from minigrad.cpu.memory import empty
 
 SHARES_PER_THREAD = 4  # so that a thread that was held up is not waited for
 
 _num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 _pool: ThreadPoolExecutor | None = None
+_own = threading.local()
 
 
 def get_num_threads() -> int:
@@ -39,29 +45,47 @@ def set_num_threads(count: int) -> None:
     _num_threads, _pool = count, None
 
 
-def run(kernel: Callable, tasks: int, *arguments: Any) -> None:
+def run(
+    kernel: Callable, tasks: int, *arguments: Any, scratch: tuple[int, Any] | None = None
+) -> None:
     """Run ``kernel(first, last, *arguments)`` over all `tasks`, spread over the threads.
 
     Each thread, the calling one among them, takes the next share of the tasks until none is left.
+
+    Parameters
+    ----------
+    scratch : (int, dtype), optional
+        So many numbers for each thread to work with, handed to the kernel as its last argument: a
+        flat array with no values in particular.
     """
     helpers = min(get_num_threads(), tasks) - 1
-    if helpers < 1:
-        if tasks:
-            kernel(0, tasks, *arguments)
-        return
-    size = -(-tasks // (SHARES_PER_THREAD * (helpers + 1)))
+    size = -(-tasks // (SHARES_PER_THREAD * (helpers + 1))) if helpers > 0 else tasks
     firsts = itertools.count(0, size)  # drawing from it is atomic under the GIL
 
     def take_shares() -> None:
+        own = () if scratch is None else (_scratch(*scratch),)
         while (first := next(firsts)) < tasks:
-            kernel(first, min(first + size, tasks), *arguments)
+            kernel(first, min(first + size, tasks), *arguments, *own)
 
+    if helpers < 1:
+        if tasks:
+            take_shares()
+        return
     waiting = [_threads().submit(take_shares) for _ in range(helpers)]
     try:
         take_shares()
     finally:
         for helper in waiting:
             helper.result()
+
+
+def _scratch(count: int, dtype: Any) -> np.ndarray:
+    """Return the first numbers of this thread's own memory, the same at every call."""
+    size = count * np.dtype(dtype).itemsize
+    memory = getattr(_own, "memory", None)
+    if memory is None or memory.nbytes < size:
+        memory = _own.memory = empty(size, np.uint8)
+    return memory[:size].view(dtype)
 
 
 def _threads() -> ThreadPoolExecutor:

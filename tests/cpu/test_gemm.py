@@ -1,7 +1,9 @@
 """The matrix product inside kernels: exact on integers at all edges of tiles, no number beyond."""
 
 import runpy
+import sys
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from llvmlite import binding
 from numba import types
 
-from minigrad.cpu import gemm, kernel, microkernel
+from minigrad.cpu import gemm, kernel, microkernel, vectors
 from tests.ops.rungs import integers
 
 tiling = import_module("minigrad.cpu.gemm")  # the package has its function under this name
@@ -93,6 +95,9 @@ def test_tiles_cover_the_product(m, n, k, transpose_a, accumulate, dtype, seed):
 def test_a_tile_fits_into_the_registers(features, width, registers, monkeypatch):
     """With a row of b, and one number of a in all lanes, for each kind of processor."""
     monkeypatch.setattr(binding, "get_host_cpu_features", lambda: features)
+    monkeypatch.setitem(
+        sys.modules, "minigrad.cpu.vectors", SimpleNamespace(**runpy.run_path(vectors.__file__))
+    )
     there = runpy.run_path(microkernel.__file__)
     assert there["BYTES"] == width
     assert there["columns"](4) * 4 == there["columns"](8) * 8 == there["VECTORS"] * width

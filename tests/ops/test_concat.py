@@ -99,8 +99,7 @@ def test_branches_of_an_inception_module():
             for part, start in zip(parts, starts(parts, 1), strict=False):
                 got = cpu.concat_input_gradient(out, start, part.shape[1], 1)
                 np.testing.assert_array_equal(got, part)
-                assert got.transpose(0, 2, 3, 1).flags.c_contiguous
-                assert not np.shares_memory(got, out)
+                assert np.shares_memory(got, out)  # a view, which ReLU's kernel takes as it is
     finally:
         minigrad.set_num_threads(before)
 

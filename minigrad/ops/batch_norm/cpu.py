@@ -34,6 +34,7 @@ import math
 import numpy as np
 
 from minigrad.cpu import kernel, run
+from minigrad.cpu.memory import empty
 
 ENOUGH = 16  # blocks to keep a few threads busy
 FIRST = 16  # rows that tell about where the mean lies
@@ -75,7 +76,7 @@ def batch_norm_gradients(gradient, x, mean, var, weight, eps, training):
     s = 1 / np.sqrt(var.astype(np.float64) + eps)
     to_weight = moment * s
     if training:
-        x_gradient = np.empty_like(rows)
+        x_gradient = empty(rows.shape, rows.dtype)
         M = max(len(rows), 1)
         # weight·s·(G − Σ G / M − x̂·Σ G·x̂ / M), where x̂ = (x − mean)·s, multiplied out.
         scale = (weight * s).astype(x.dtype)
@@ -92,7 +93,7 @@ def _scale_shift(x, scale, shift):
     """x·scale + shift, channel by channel."""
     rows = _rows(x)
     block, blocks = _cut(rows)
-    out = np.empty_like(rows)
+    out = empty(rows.shape, rows.dtype)
     scale, shift = np.ascontiguousarray(scale, x.dtype), np.ascontiguousarray(shift, x.dtype)
     run(_normalise, blocks, rows, out, scale, shift, block)
     return _as(out, x)

@@ -26,8 +26,10 @@ from minigrad.cpu import microkernel
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
 from minigrad.cpu.layout import channels_first, channels_last
-from minigrad.cpu.matmul import matmul, pieces_worth, transposed
+from minigrad.cpu.matmul import matmul, pieces_worth, rectify, transposed
+from minigrad.cpu.memory import empty, zeros
 from minigrad.cpu.threads import run
+from minigrad.ops.conv import winograd
 from minigrad.ops.window import fitting_windows
 
 TILE_NUMBERS = 1 << 17  # in one tile of columns: 512 KiB of float32
@@ -37,7 +39,7 @@ def im2col(x, kernel_size, stride, padding, dilation):
     """Copy what each window sees into a column: (N, C, H, W) → (N, C·kh·kw, oh·ow)."""
     N, C, H, W = x.shape
     oh, ow = fitting_windows(x.shape, kernel_size, stride, padding, dilation)
-    cols = np.empty((N, C, *kernel_size, oh, ow), x.dtype)
+    cols = empty((N, C, *kernel_size, oh, ow), x.dtype)
     origin = padding[0][0], padding[1][0]
     run(_im2col, N * C, np.ascontiguousarray(x), cols, stride, origin, dilation)
     return cols.reshape(N, C * kernel_size[0] * kernel_size[1], oh * ow)
@@ -54,30 +56,45 @@ def col2im(cols, input_shape, kernel_size, stride, padding, dilation):
     return x
 
 
-def conv2d_forward(x, weight, bias, stride, padding, dilation, groups):
+def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """Weigh and sum each window: (N, C, H, W), (O, C/groups, kh, kw) → (N, O, oh, ow)."""
     (N, C), (O, _, *kernel_size) = x.shape[:2], weight.shape
     oh, ow = fitting_windows(x.shape, kernel_size, stride, padding, dilation)
     image, filters = channels_last(x), _as_matrix(weight)
     start = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
     if _is_pointwise(kernel_size, stride, padding, groups):
-        out = matmul(image.reshape(-1, C), filters, bias=start)
+        out = matmul(image.reshape(-1, C), filters, bias=start, relu=relu)
         return channels_first(out.reshape(N, oh, ow, O))
-    out = np.empty((N, oh, ow, O), x.dtype)
+    origin = padding[0][0], padding[1][0]
+    if winograd.suits(x.shape, weight.shape, x.dtype, stride, padding, dilation, groups):
+        filters = filters.reshape(*kernel_size, C, O)
+        return channels_first(winograd.forward(image, filters, start, origin, (oh, ow), relu))
+    out = empty((N, oh, ow, O), x.dtype)
     rows = _tile_rows(N * oh * ow, *filters.shape)
-    geometry = (*kernel_size,), stride, (padding[0][0], padding[1][0]), dilation
-    run(_forward, -(-N * oh * ow // rows), image, filters, start, out, rows, *geometry, groups)
+    geometry = (*kernel_size,), stride, origin, dilation
+    run(
+        _forward, -(-N * oh * ow // rows),
+        image, filters, start, out, rows, *geometry, groups, relu,
+        scratch=(rows * len(filters), x.dtype),
+    )  # fmt: skip
     return channels_first(out)
 
 
 def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilation, groups):
     """Hand each output's gradient back to the pixels it saw: → (N, C, H, W)."""
     (N, C, H, W), (O, _, *kernel_size) = input_shape, weight.shape
-    slope, filters = channels_last(gradient), transposed(_as_matrix(weight))
+    slope = channels_last(gradient)
+    if winograd.suits(input_shape, weight.shape, weight.dtype, stride, padding, dilation, groups):
+        filters, origin = (
+            _as_matrix(weight).reshape(*kernel_size, C, O),
+            (padding[0][0], padding[1][0]),
+        )
+        return channels_first(winograd.input_gradient(slope, filters, origin, (H, W)))
+    filters = transposed(_as_matrix(weight))
     if _is_pointwise(kernel_size, stride, padding, groups):
         image_gradient = matmul(slope.reshape(-1, O), filters)
         return channels_first(image_gradient.reshape(N, H, W, C))
-    image_gradient = np.zeros((N, H, W, C), gradient.dtype)
+    image_gradient = zeros((N, H, W, C), gradient.dtype)
     # Windows overlap, so that two tiles of one image add to the same pixels. Two images never do:
     # a task is a few whole images.
     pixels = gradient.shape[2] * gradient.shape[3]
@@ -87,6 +104,7 @@ def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilati
     run(
         _input_gradient, -(-N // images),
         slope, filters, image_gradient, rows, images, *geometry, groups,
+        scratch=(rows * filters.shape[1], slope.dtype),
     )  # fmt: skip
     return channels_first(image_gradient)
 
@@ -98,18 +116,22 @@ def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation,
     if _is_pointwise((kh, kw), stride, padding, groups):
         matrix = matmul(image.reshape(-1, C), slope.reshape(-1, O), transpose_a=True)
         return matrix.reshape(1, 1, C, O).transpose(3, 2, 0, 1)
+    if winograd.suits(x.shape, weight_shape, x.dtype, stride, padding, dilation, groups):
+        origin = padding[0][0], padding[1][0]
+        return winograd.weight_gradient(slope, image, origin).transpose(3, 2, 0, 1)
     # A task is a few rows of the kernel and a slab of pixels. Slabs are summed in their order.
     pixels = slope.size // O
     kernel_rows = min(kh, max(1, 384 // (kw * per_group)))
     parts = -(-kh // kernel_rows)
     worth = pieces_worth(pixels * O * kh * kw * per_group)
     slabs = min(-(-worth // parts), max(1, pixels // 512))
-    partial = np.zeros((slabs, kh * kw * per_group, O), gradient.dtype)
+    partial = zeros((slabs, kh * kw * per_group, O), gradient.dtype)
     rows = _tile_rows(pixels, kernel_rows * kw * per_group, O)
     geometry = (kh, kw), stride, (padding[0][0], padding[1][0]), dilation
     run(
         _weight_gradient, slabs * parts,
         slope, image, partial, rows, kernel_rows, *geometry, groups,
+        scratch=(rows * kernel_rows * kw * per_group, slope.dtype),
     )  # fmt: skip
     total = partial[0] if slabs == 1 else partial.sum(axis=0)
     return total.reshape(kh, kw, per_group, O).transpose(3, 2, 0, 1)
@@ -228,14 +250,15 @@ def _scatter(cols, image, p, p_end, size, kernel_size, stride, origin, dilation,
 
 @kernel
 def _forward(
-    first, last, image, filters, bias, out, rows, kernel_size, stride, origin, dilation, groups
-):
+    first, last, image, filters, bias, out, rows,
+    kernel_size, stride, origin, dilation, groups, relu, work,
+):  # fmt: skip
     """Tile t makes output pixels t·rows …: gather, multiply."""
     N, oh, ow, O = out.shape
     (kh, kw), pixels, outputs = kernel_size, N * oh * ow, O // groups
     per_group = image.shape[3] // groups
     flat_out = out.reshape(pixels, O)
-    cols = np.empty((rows, len(filters)), image.dtype)
+    cols = work.reshape(rows, len(filters))
     for tile in range(first, last):
         p, p_end = tile * rows, min((tile + 1) * rows, pixels)
         flat_out[p:p_end] = bias
@@ -247,18 +270,20 @@ def _forward(
             o, o_end = g * outputs, (g + 1) * outputs
             seen = cols[: p_end - p]
             gemm(seen, filters[:, o:o_end], flat_out[p:p_end, o:o_end], False, True)
+        if relu:
+            rectify(flat_out[p:p_end])
 
 
 @kernel
 def _input_gradient(
     first, last, slope, filters, image_gradient, rows, images,
-    kernel_size, stride, origin, dilation, groups,
+    kernel_size, stride, origin, dilation, groups, work,
 ):  # fmt: skip
     """Task t does images t·images …, tile by tile: multiply, scatter."""
     N, oh, ow, O = slope.shape
     outputs, per_group = O // groups, image_gradient.shape[3] // groups
     flat_slope = slope.reshape(N * oh * ow, O)
-    cols = np.empty((rows, filters.shape[1]), slope.dtype)
+    cols = work.reshape(rows, filters.shape[1])
     for task in range(first, last):
         task_end = min((task + 1) * images, N) * oh * ow
         for p in range(task * images * oh * ow, task_end, rows):
@@ -277,7 +302,7 @@ def _input_gradient(
 @kernel
 def _weight_gradient(
     first, last, slope, image, partial, rows, kernel_rows,
-    kernel_size, stride, origin, dilation, groups,
+    kernel_size, stride, origin, dilation, groups, work,
 ):  # fmt: skip
     """Task t does some rows of the kernel over a slab of pixels, tile by tile: gather, multiply."""
     N, oh, ow, O = slope.shape
@@ -285,7 +310,7 @@ def _weight_gradient(
     per_group = image.shape[3] // groups
     parts, depth = -(-kh // kernel_rows), -(-pixels // len(partial))
     flat_slope = slope.reshape(pixels, O)
-    cols = np.empty((rows, kernel_rows * kw * per_group), image.dtype)
+    cols = work.reshape(rows, kernel_rows * kw * per_group)
     for task in range(first, last):
         slab, u = task // parts, task % parts * kernel_rows
         u_end = min(u + kernel_rows, kh)

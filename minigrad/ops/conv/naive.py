@@ -42,7 +42,7 @@ def col2im(cols, input_shape, kernel_size, stride, padding, dilation):
     return x
 
 
-def conv2d_forward(x, weight, bias, stride, padding, dilation, groups):
+def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """Weigh and sum each window: (N, C, H, W), (O, C/groups, kh, kw) → (N, O, oh, ow)."""
     N, O = len(x), len(weight)
     oh, ow = fitting_windows(x.shape, weight.shape[2:], stride, padding, dilation)
@@ -53,7 +53,7 @@ def conv2d_forward(x, weight, bias, stride, padding, dilation, groups):
         x.shape, weight.shape, (oh, ow), stride, padding, dilation, groups
     ):
         out[n, o, i, j] += x[n, c, y, z] * weight[o, k, u, v]
-    return out
+    return np.maximum(out, 0) if relu else out
 
 
 def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilation, groups):

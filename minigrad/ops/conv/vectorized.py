@@ -39,14 +39,15 @@ def col2im(cols, input_shape, kernel_size, stride, padding, dilation):
     return padded[:, :, top : top + H, left : left + W].copy()
 
 
-def conv2d_forward(x, weight, bias, stride, padding, dilation, groups):
+def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """Weigh and sum each window: (N, C, H, W), (O, C/groups, kh, kw) → (N, O, oh, ow)."""
     oh, ow = fitting_windows(x.shape, weight.shape[2:], stride, padding, dilation)
     cols = _grouped(im2col(x, weight.shape[2:], stride, padding, dilation), groups)
     # (groups, O/g, K) @ (N, groups, K, L) → (N, groups, O/g, L)
     out = weight.reshape(groups, len(weight) // groups, -1) @ cols
     out = out.reshape(len(x), len(weight), oh, ow)
-    return out if bias is None else out + bias[:, np.newaxis, np.newaxis]
+    out = out if bias is None else out + bias[:, np.newaxis, np.newaxis]
+    return np.maximum(out, 0) if relu else out
 
 
 def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilation, groups):

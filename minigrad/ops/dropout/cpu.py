@@ -15,7 +15,8 @@ import numpy as np
 
 from minigrad import random
 from minigrad.cpu import kernel, run
-from minigrad.cpu.layout import channels_last, like
+from minigrad.cpu.layout import channels_last, empty_like, like
+from minigrad.cpu.memory import empty
 from minigrad.random import GOLDEN, MASK
 
 RUN = 1 << 12  # numbers in one run, where memory is in order
@@ -28,10 +29,10 @@ def dropout_forward(x, p, key):
     scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
     numbers = np.uint64(key), np.uint64(round(p * 2**24)), scale
     if x.ndim == 4 and x.transpose(0, 2, 3, 1).flags.c_contiguous:
-        out, length, step = np.empty_like(x), x.shape[1], math.prod(x.shape[2:])
+        out, length, step = empty_like(x), x.shape[1], math.prod(x.shape[2:])
         _run(channels_last(x), channels_last(out), length, step, *numbers)
         return out
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     _run(np.ascontiguousarray(x), out, RUN, 1, *numbers)
     return like(out, x)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.layout import channels_first, channels_last
+from minigrad.cpu.memory import empty
 from minigrad.cpu.threads import run
 
 TILE_NUMBERS = 1024  # in one tile: the innermost cache holds a few of them
@@ -27,7 +28,7 @@ TASK_NUMBERS = 1 << 16  # in one task
 def lrn_forward(x, size, alpha, beta, k):
     """Normalise each channel: (N, C, H, W) → the output and the scale, of the same shape."""
     pixels = channels_last(x)
-    out, scale = np.empty_like(pixels), np.empty_like(pixels)
+    out, scale = empty(pixels.shape, x.dtype), empty(pixels.shape, x.dtype)
     number = x.dtype.type
     settings = size, number(alpha / size), number(beta), number(k)
     _run_over_pixels(_forward, (pixels, out, scale), settings)
@@ -37,7 +38,7 @@ def lrn_forward(x, size, alpha, beta, k):
 def lrn_input_gradient(gradient, x, scale, size, alpha, beta):
     """Hand each output's gradient to its channel and to those that damped it: → (N, C, H, W)."""
     pixels = channels_last(x)
-    pixels_gradient = np.empty_like(pixels)
+    pixels_gradient = empty(pixels.shape, x.dtype)
     number = x.dtype.type
     arrays = channels_last(gradient), pixels, channels_last(scale), pixels_gradient
     _run_over_pixels(_input_gradient, arrays, (size, number(2 * alpha / size * beta), number(beta)))

@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.layout import channels_first, channels_last
+from minigrad.cpu.memory import empty, zeros
 from minigrad.cpu.threads import run
 from minigrad.ops.window import fitting_windows
 
@@ -28,9 +29,9 @@ def max_pool2d_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
     N, C, H, W = x.shape
     kh, kw = kernel_size
     oh, ow = fitting_windows(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    out = np.empty((N, oh, ow, C), x.dtype)
+    out = empty((N, oh, ow, C), x.dtype)
     # Zeros, as the winner of a window that sees no pixel: dilation may leap over a small image.
-    winners = np.zeros((N, oh, ow, C), np.uint8 if kh * kw <= 256 else np.int32)
+    winners = zeros((N, oh, ow, C), np.uint8 if kh * kw <= 256 else np.int32)
     geometry = kernel_size, stride, (padding[0][0], padding[1][0]), dilation
     run(_max_forward, N * oh, channels_last(x), out, winners, *geometry)
     return channels_first(out), channels_first(winners)
@@ -41,7 +42,7 @@ def max_pool2d_input_gradient(
 ):
     """Hand each output's gradient to the pixel that won: → (N, C, H, W)."""
     N, C, H, W = input_shape
-    image_gradient = np.empty((N, H, W, C), gradient.dtype)
+    image_gradient = empty((N, H, W, C), gradient.dtype)
     slope, won = channels_last(gradient), channels_last(winners)
     geometry = kernel_size, stride, (padding[0][0], padding[1][0]), dilation
     run(_max_input_gradient, N * H, slope, won, image_gradient, *geometry)
@@ -107,7 +108,7 @@ def _means(x, rows, columns, divisors):
     """Average over boxes: add up, then divide."""
     N, C = x.shape[:2]
     oh, ow = divisors.shape
-    out = np.empty((N, oh, ow, C), x.dtype)
+    out = empty((N, oh, ow, C), x.dtype)
     boxes = rows, columns, divisors.astype(x.dtype)
     run(_average_boxes, N * oh, channels_last(x), out, *boxes)
     return channels_first(out)
@@ -117,7 +118,7 @@ def _shares(gradient, input_shape, rows, columns, divisors):
     """Transpose `_means`: divide, then each pixel adds up the windows that see it."""
     N, C, H, W = input_shape
     share = channels_last(gradient) / divisors[:, :, np.newaxis].astype(gradient.dtype)
-    image_gradient = np.empty((N, H, W, C), gradient.dtype)
+    image_gradient = empty((N, H, W, C), gradient.dtype)
     boxes = _seen_by(rows, H), _seen_by(columns, W), np.ones((H, W), gradient.dtype)
     run(_average_boxes, N * H, share, image_gradient, *boxes)
     return channels_first(image_gradient)

@@ -9,7 +9,7 @@ a channels-last image stays channels-last and nothing is rearranged.
 import numpy as np
 
 from minigrad.cpu import kernel, run
-from minigrad.cpu.layout import flat, is_dense, like
+from minigrad.cpu.layout import empty_like, flat, is_dense, runs
 
 BLOCK = 1 << 14  # numbers in one task: 64 KiB of float32
 
@@ -17,7 +17,7 @@ BLOCK = 1 << 14  # numbers in one task: 64 KiB of float32
 def relu_forward(x):
     """Set what is not positive to zero; NaN stays: any shape → the same."""
     x = x if is_dense(x) else np.ascontiguousarray(x)
-    out = np.empty_like(x)
+    out = empty_like(x)
     run(_forward, -(-x.size // BLOCK), flat(x), flat(out), BLOCK)
     return out
 
@@ -25,9 +25,13 @@ def relu_forward(x):
 def relu_input_gradient(gradient, out):
     """Let the gradient through where the output is positive: any shape → the same."""
     out = out if is_dense(out) else np.ascontiguousarray(out)
-    x_gradient = np.empty_like(out)
-    arrays = flat(like(gradient, out)), flat(out), flat(x_gradient)
-    run(_input_gradient, -(-out.size // BLOCK), *arrays, BLOCK)
+    x_gradient = empty_like(out)
+    slope, length, step = runs(gradient, out)
+    if length > BLOCK:  # then it has no gaps
+        length = step = BLOCK
+    count = max(1, BLOCK // max(length, 1))  # runs in one task
+    tasks = -(-out.size // max(count * length, 1))
+    run(_input_gradient, tasks, slope, flat(out), flat(x_gradient), length, step, count)
     return x_gradient
 
 
@@ -46,11 +50,12 @@ def _forward(first, last, x, out, block):
 
 
 @kernel
-def _input_gradient(first, last, gradient, out, x_gradient, block):
+def _input_gradient(first, last, gradient, out, x_gradient, length, step, count):
+    """Task t does `count` runs."""
     zero = out.dtype.type(0)
-    for task in range(first, last):
-        slope = gradient[task * block : (task + 1) * block]
-        kept = out[task * block : (task + 1) * block]
-        part_out = x_gradient[task * block : (task + 1) * block]
+    for r in range(first * count, min(last * count, -(-len(out) // length))):
+        slope = gradient[r * step : r * step + length]
+        kept = out[r * length : (r + 1) * length]
+        part_out = x_gradient[r * length : (r + 1) * length]
         for i in range(len(kept)):
             part_out[i] = slope[i] if kept[i] > 0 else zero

@@ -1,0 +1,117 @@
+"""Memory that is used again: when, how much of it is kept, and never while somebody looks."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad
+from minigrad.cpu import memory
+
+LARGE = memory.SMALLEST  # bytes
+
+
+@pytest.fixture(autouse=True)
+def pool(monkeypatch):
+    """An empty pool of its own for every test."""
+    fresh = memory._Pool()
+    monkeypatch.setattr(memory, "_pool", fresh)
+    return fresh
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+@given(st.lists(st.integers(0, 70), max_size=4), st.sampled_from(["f4", "f8", "u1", "i8"]))
+def test_arrays_are_as_numpy_makes_them(shape, dtype):
+    array = memory.empty(shape, dtype)
+    assert array.shape == tuple(shape)
+    assert array.dtype == dtype
+    assert array.flags.c_contiguous
+    assert array.flags.writeable
+    assert address(array) % array.itemsize == 0
+    array[...] = 1
+    assert array.sum() == array.size
+    assert not memory.zeros(shape, dtype).any()
+
+
+def test_large_arrays_begin_at_a_line_of_the_cache():
+    for size in range(LARGE, LARGE + 300, 7):
+        assert address(memory.empty(size, np.uint8)) % memory.ALIGNMENT == 0
+
+
+def test_memory_is_used_again_when_nobody_looks_any_more():
+    array = memory.empty((LARGE, 2), np.float32)
+    first = address(array)
+    view = array[5:].T.reshape(2, -1)[:, ::2]
+    del array
+    other = memory.empty((LARGE, 2), np.float32)
+    assert address(other) != first  # the view still looks
+    del view
+    assert address(memory.empty((LARGE, 2), np.float32)) == first
+
+
+def test_a_block_that_is_a_little_larger_will_do_but_not_a_much_larger_one(pool):
+    first = address(memory.empty(4 * LARGE, np.uint8))
+    assert address(memory.empty(4 * LARGE - 100, np.uint8)) == first
+    assert address(memory.empty(2 * LARGE, np.uint8)) != first
+
+
+def test_what_lies_idle_is_at_most_a_quarter_of_what_was_in_use(pool):
+    for size in range(LARGE, 40 * LARGE, LARGE // 3):  # none fits the next
+        memory.empty(size, np.uint8)
+        assert pool.used == 0
+        assert pool.idle <= memory.SLACK * pool.most
+    assert pool.most < 41 * LARGE
+
+
+def test_a_second_step_makes_no_new_blocks(pool, monkeypatch):
+    def step():
+        kept = [memory.empty(n * LARGE, np.uint8) for n in range(1, 9)]
+        for n in range(8, 0, -1):
+            memory.empty(n * LARGE, np.uint8)
+            kept.pop()
+
+    step()
+    before, taken = pool.idle, []
+    monkeypatch.setattr(memory.np, "empty", lambda *a: taken.append(a))
+    step()
+    assert not taken
+    assert pool.idle == before
+
+
+def test_the_cache_can_be_emptied(pool):
+    kept, gone = memory.empty(LARGE, np.uint8), memory.empty(LARGE, np.uint8)
+    del gone
+    assert pool.idle > 0
+    minigrad.empty_cache()
+    assert pool.idle == 0
+    assert pool.used >= kept.nbytes
+
+
+def test_small_arrays_are_numpys_own(pool):
+    array = memory.empty(LARGE - 1, np.uint8)
+    assert array.flags.owndata
+    assert pool.used == 0
+
+
+def test_threads_side_by_side(pool):
+    wrong = []
+
+    def work(mark):
+        for size in range(200):
+            array = memory.empty(LARGE + 40 * size, np.uint8)
+            array[...] = mark
+            if (array != mark).any():
+                wrong.append(size)
+
+    workers = [threading.Thread(target=work, args=(mark,)) for mark in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+    assert pool.used == 0
