@@ -54,13 +54,14 @@ class _Lease:
     """What an array says its memory belongs to. When it goes, the block returns to the pool."""
 
     def __init__(self, shape: tuple[int, ...], typestr: str, size: int) -> None:
-        self.block = _pool.take(size)
+        self.pool = _pool  # at the end of the program, the module may be gone before its arrays
+        self.block = self.pool.take(size)
         address = self.block.address
         data = (address + -address % ALIGNMENT, False)
         self.__array_interface__ = {"shape": shape, "typestr": typestr, "data": data, "version": 3}
 
     def __del__(self) -> None:
-        _pool.give_back(self.block)
+        self.pool.give_back(self.block)
 
 
 class _Pool:

@@ -28,6 +28,7 @@ from minigrad.cpu.vectors import BYTES, Phrases, lanes
 # With AVX-512, 24 of 32 registers hold the tile; with AVX2, 12 of 16; with less, 8 of 16.
 ROWS = {64: 12, 32: 6}.get(BYTES, 4)
 VECTORS = 2  # registers across a tile
+AHEAD = 8  # rows of b to ask for before they are needed
 UNROLLED = 2  # values of k in one round of the loop
 
 
@@ -72,6 +73,10 @@ def _tile_product(steps_along_k):
         def multiply(position, tile):
             """Add the products of one k to the tile."""
             row = builder.gep(b, [builder.mul(position, b_step)])
+            if steps_along_k:
+                soon = builder.gep(row, [builder.mul(code.number(AHEAD), b_step)])
+                for vector in range(VECTORS):
+                    code.fetch(soon, vector)
             across = [code.load(row, vector, masks[vector]) for vector in range(VECTORS)]
             sums = []
             for r in range(ROWS):

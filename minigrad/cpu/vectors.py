@@ -72,6 +72,14 @@ class Phrases:
         place = self._place(self.builder.gep(start, [distance]), 0)
         self.builder.store(value, place, align=self.itemsize)
 
+    def fetch(self, row, vector):
+        """Ask for the line of the cache where a row's vector begins, to have it soon."""
+        place = self.builder.gep(row, [self.number(vector * self.lanes)])
+        place = self.builder.bitcast(place, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type] + [ir.IntType(32)] * 3)
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        self.builder.call(function, [place, *(ir.Constant(ir.IntType(32), n) for n in (0, 3, 1))])
+
     def add_product(self, total, x, y):
         """Compute total + x · y in one instruction."""
         return self._call("fmuladd", self.vector, x, y, total)

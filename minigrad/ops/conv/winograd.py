@@ -51,6 +51,8 @@ from minigrad.cpu.vectors import lanes
 
 FEWEST = 64  # tiles that pay for transforming the weights
 KERNEL, OUT = 3, 4  # weights, and outputs of a tile, along one axis
+TASK_NUMBERS = 700_000  # a task forward works with, at most: what the caches of a core hold
+GRADIENT_NUMBERS = 1_800_000  # of two transforms that wait to be multiplied
 SIDE = OUT + KERNEL - 1
 POINTS = SIDE * SIDE
 
@@ -153,7 +155,7 @@ def suits(x_shape, weight_shape, dtype, stride, padding, dilation, groups):
 def forward(image, filters, bias, origin, size, relu):
     """Weigh and sum each window: (N, H, W, C), (3, 3, C, O) → (N, *size, O)."""
     C, O = filters.shape[2:]
-    weights = empty((POINTS, C, O), image.dtype)
+    weights = empty((POINTS, C + 1, O), image.dtype)
     run(_weights, C, filters, weights)
     return _products(image, weights, bias, origin, size, relu)
 
@@ -162,7 +164,7 @@ def input_gradient(slope, filters, origin, size):
     """Hand each output's gradient back to the pixels it saw: → (N, *size, C)."""
     C, O = filters.shape[2:]
     turned = transposed(filters.reshape(-1, O)).reshape(O, KERNEL, KERNEL, C)
-    weights = empty((POINTS, O, C), slope.dtype)
+    weights = empty((POINTS, O + 1, C), slope.dtype)
     run(_turned_weights, O, turned, weights)
     border = KERNEL - 1 - origin[0], KERNEL - 1 - origin[1]
     return _products(slope, weights, np.zeros(C, slope.dtype), border, size, False)
@@ -172,37 +174,44 @@ def weight_gradient(slope, image, origin):
     """Hand each output's gradient back to the weights it used: → (3, 3, C, O)."""
     (N, oh, ow, O), C = slope.shape, image.shape[3]
     tiles = N * _tiles(oh) * _tiles(ow)
-    step = min(max(STEP // (C + O), ROWS), tiles)
-    values = empty((POINTS, step, C), image.dtype)
-    slopes = empty((POINTS, step, O), image.dtype)
-    total = empty((POINTS, C, O), image.dtype)
+    step = min(max(GRADIENT_NUMBERS // (POINTS * (C + O)), ROWS), tiles)
+    values = empty((POINTS, step + 1, C), image.dtype)
+    slopes = empty((POINTS, step + 1, O), image.dtype)
+    total = empty((POINTS, C + 1, O), image.dtype)
     for start in range(0, tiles, step):
         count = min(step, tiles - start)
         run(
             _both_transforms, count, image, slope, values, slopes, start, origin,
             scratch=(POINTS * max(C, O), image.dtype),
         )  # fmt: skip
-        run(_sums, POINTS, values[:, :count], slopes[:, :count], total, start > 0)
+        run(_sums, POINTS, values[:, :count], slopes[:, :count], total[:, :C], start > 0)
     gradient = empty((KERNEL, KERNEL, C, O), image.dtype)
     run(_weight_gradient, C, total, gradient)
     return gradient
 
 
-STEP = 50_000
-
-
 def _products(image, weights, bias, origin, size, relu):
     """Go from the input to the output, some tiles at a time."""
-    C, O = weights.shape[1:]
+    C, O = image.shape[3], weights.shape[2]
     out = empty((len(image), *size, O), image.dtype)
     tiles = len(image) * _tiles(size[0]) * _tiles(size[1])
-    rows = -(-tiles // (4 * -(-tiles // (4 * 36))))
-    rows = -(-rows // ROWS) * ROWS
+    rows = _rows(tiles, C + O)
     run(
         _forward, -(-tiles // rows), image, weights, bias, out, rows, origin, relu,
-        scratch=(POINTS * (rows * (C + O) + C) + OUT * OUT * O, image.dtype),
+        scratch=(POINTS * ((rows + 1) * (C + O) + C) + OUT * OUT * O, image.dtype),
     )  # fmt: skip
     return out
+
+
+def _rows(tiles, channels):
+    """Choose how many tiles a task makes: their numbers stay in the cache, and tasks come in fours.
+
+    A row more is kept for each of the 36 planes than is used, so that they do not begin at the
+    same lines of the cache.
+    """
+    most = min(max(TASK_NUMBERS // (POINTS * channels * ROWS), 1), 3) * ROWS
+    tasks = 4 * -(-tiles // (4 * most))
+    return -(-tiles // (tasks * ROWS)) * ROWS
 
 
 def _tiles(length):
@@ -212,33 +221,37 @@ def _tiles(length):
 @kernel
 def _weights(first, last, filters, weights):
     """Task c transforms the weights of input channel c."""
-    _, C, O = weights.shape
+    C, O = filters.shape[2:]
     flat, flat_out = filters.reshape(-1), weights.reshape(-1)
-    step = C * O
+    step, step_out = C * O, (C + 1) * O
     for c in range(first, last):
-        transform_weight(flat, c * O, KERNEL * step, step, flat_out, c * O, SIDE * step, step, O)
+        transform_weight(
+            flat, c * O, KERNEL * step, step, flat_out, c * O, SIDE * step_out, step_out, O
+        )
 
 
 @kernel
 def _turned_weights(first, last, filters, weights):
     """Task o transforms the weights (O, 3, 3, C) of output channel o, turned by 180°."""
-    _, O, C = weights.shape
+    O, _, _, C = filters.shape
     flat, flat_out = filters.reshape(-1), weights.reshape(-1)
-    step = O * C
+    step_out = (O + 1) * C
     for o in range(first, last):
-        last_weight = (o + 1) * KERNEL * KERNEL * C - C
-        transform_weight(flat, last_weight, -KERNEL * C, -C, flat_out, o * C, SIDE * step, step, C)
+        corner = (o + 1) * KERNEL * KERNEL * C - C  # the last weight
+        transform_weight(
+            flat, corner, -KERNEL * C, -C, flat_out, o * C, SIDE * step_out, step_out, C
+        )
 
 
 @kernel
 def _weight_gradient(first, last, total, gradient):
     """Task c transforms back the gradient of the weights of input channel c."""
-    _, C, O = total.shape
+    C, O = gradient.shape[2:]
     flat, flat_out = total.reshape(-1), gradient.reshape(-1)
-    step = C * O
+    step, step_out = (C + 1) * O, C * O
     for c in range(first, last):
         transform_weight_gradient(
-            flat, c * O, SIDE * step, step, flat_out, c * O, KERNEL * step, step, O
+            flat, c * O, SIDE * step, step, flat_out, c * O, KERNEL * step_out, step_out, O
         )
 
 
@@ -281,11 +294,12 @@ def _forward(first, last, image, weights, bias, out, rows, origin, relu, work):
     down, across = -(-oh // OUT), -(-ow // OUT)
     tiles = N * down * across
     # What a thread works with: values, products, one tile of inputs, one of outputs.
-    flat_values, rest = work[: POINTS * rows * C], work[POINTS * rows * C :]
-    flat_products, rest = rest[: POINTS * rows * O], rest[POINTS * rows * O :]
+    step_in, step_out = (rows + 1) * C, (rows + 1) * O
+    flat_values, rest = work[: POINTS * step_in], work[POINTS * step_in :]
+    flat_products, rest = rest[: POINTS * step_out], rest[POINTS * step_out :]
     tile, made = rest[: POINTS * C], rest[POINTS * C :]
-    values = flat_values.reshape(POINTS, rows, C)
-    products = flat_products.reshape(POINTS, rows, O)
+    values = flat_values.reshape(POINTS, rows + 1, C)
+    products = flat_products.reshape(POINTS, rows + 1, O)
     flat_out, zero = out.reshape(-1), out.dtype.type(0)
     for task in range(first, last):
         start, end = task * rows, min((task + 1) * rows, tiles)
@@ -293,14 +307,16 @@ def _forward(first, last, image, weights, bias, out, rows, origin, relu, work):
             n, i, j = t // (down * across), t // across % down * OUT, t % across * OUT
             to = (t - start) * C
             _transform_input(
-                image, n, i - origin[0], j - origin[1], tile, flat_values, to, rows * C
+                image, n, i - origin[0], j - origin[1], tile, flat_values, to, step_in
             )
         for k in range(POINTS):
-            gemm(values[k, : end - start], weights[k], products[k, : end - start], False, False)
+            gemm(values[k, : end - start], weights[k, :C], products[k, : end - start], False, False)
         for t in range(start, end):
             n, i, j = t // (down * across), t // across % down * OUT, t % across * OUT
-            at, step = (t - start) * O, rows * O
-            transform_output(flat_products, at, SIDE * step, step, made, 0, OUT * O, O, O)
+            at = (t - start) * O
+            transform_output(
+                flat_products, at, SIDE * step_out, step_out, made, 0, OUT * O, O, O
+            )
             for u in range(min(OUT, oh - i)):
                 for v in range(min(OUT, ow - j)):
                     pixel = ((n * oh + i + u) * ow + j + v) * O
