@@ -36,6 +36,37 @@ class AnomalyError(FloatingPointError):
     """Inside `detect_anomaly`, an operation or its gradient gave a number that is not finite."""
 
 
+class Adding:
+    """A vjp that can also add its gradient to what others gave: ``vjp(gradient, into=total)``.
+
+    Where several operations use one tensor, that saves an array and a pass over two.
+    """
+
+    __slots__ = ("vjp",)
+
+    def __init__(self, vjp: Callable[..., Array]) -> None:
+        self.vjp = vjp
+
+    def __call__(self, gradient: Array, **into: Array) -> Array:
+        return self.vjp(gradient, **into)
+
+
+class Once:
+    """What several vjps of a node make of their gradient first: computed for the first to ask."""
+
+    __slots__ = ("function", "gradient", "result")
+
+    def __init__(self, function: Callable[[Array], Any]) -> None:
+        self.function = function
+        self.gradient: Array | None = None
+        self.result: Any = None
+
+    def __call__(self, gradient: Array) -> Any:
+        if self.gradient is not gradient:
+            self.gradient, self.result = gradient, self.function(gradient)
+        return self.result
+
+
 class Node:
     """One recorded operation, or (a `Leaf`) one tensor that gradients are wanted for.
 
@@ -171,6 +202,11 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             node.accumulate(gradient, fresh)
             continue
         for parent, vjp in zip(node.parents, node.vjps or (), strict=True):
+            if isinstance(vjp, Adding) and parent in pending and not _anomalies.get():
+                total, total_is_fresh = pending[parent]
+                if total_is_fresh:
+                    vjp(gradient, into=total)
+                    continue
             part = _checked(node, parent, vjp(gradient))
             # What is new belongs to us alone, and more may be added to it in place, unless its
             # numbers share memory: a broadcast view, which NumPy does not let us write to.

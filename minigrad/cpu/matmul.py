@@ -21,7 +21,7 @@ def pieces_worth(multiply_adds):
     return min(max(multiply_adds >> 22, 1), 8)
 
 
-def matmul(a, b, transpose_a=False, bias=None, relu=False):
+def matmul(a, b, transpose_a=False, bias=None, relu=False, into=None):
     """Return ``a @ b`` or ``a.T @ b``, with `bias` (one number a column) added if given.
 
     Parameters
@@ -32,18 +32,35 @@ def matmul(a, b, transpose_a=False, bias=None, relu=False):
     bias : 1-D array, optional
     relu : bool
         Set to zero what is negative.
+    into : 2-D contiguous array, optional
+        Add the product to it, and return it. Without bias and ReLU.
     """
     m, k = a.shape[::-1] if transpose_a else a.shape
     n = b.shape[1]
     rows, columns, slabs = _cut(m, n, k)
+    if into is not None and slabs == 1:
+        arrays = a, b, np.zeros(n, a.dtype), into[np.newaxis]
+        run(
+            _tiles,
+            -(-m // rows) * -(-n // columns),
+            *arrays,
+            transpose_a,
+            rows,
+            columns,
+            False,
+            True,
+        )
+        return into
     out = empty((slabs, m, n), a.dtype)
     start = np.zeros(n, a.dtype) if bias is None else np.ascontiguousarray(bias)
     tiles = slabs * -(-m // rows) * -(-n // columns)  # none if there is nothing to compute
-    run(_tiles, tiles, a, b, start, out, transpose_a, rows, columns, relu and slabs == 1)
+    run(_tiles, tiles, a, b, start, out, transpose_a, rows, columns, relu and slabs == 1, False)
     # Slabs are partial sums over k, and are always added in the same order.
     if slabs == 1:
         return out[0]
     total = out.sum(axis=0)
+    if into is not None:
+        return np.add(into, total, out=into)
     return np.maximum(total, 0, out=total) if relu else total
 
 
@@ -88,7 +105,7 @@ def rectify(rows):
 
 
 @kernel
-def _tiles(first, last, a, b, start, out, transpose_a, rows, columns, relu):
+def _tiles(first, last, a, b, start, out, transpose_a, rows, columns, relu, add):
     slabs, m, n = out.shape
     k = len(b)
     down, across = -(-m // rows), -(-n // columns)
@@ -100,7 +117,7 @@ def _tiles(first, last, a, b, start, out, transpose_a, rows, columns, relu):
         i_end, j_end = min(i + rows, m), min(j + columns, n)
         k_start, k_end = slab * depth, min((slab + 1) * depth, k)
         c = out[slab, i:i_end, j:j_end]
-        if slab == 0:
+        if slab == 0 and not add:
             c[:] = start[j:j_end]
         if transpose_a:
             part = a[k_start:k_end, i:i_end]

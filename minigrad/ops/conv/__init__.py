@@ -37,8 +37,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad import device
-from minigrad.autograd import Array, record
-from minigrad.ops import relu
+from minigrad.autograd import Adding, Array, Once, Vjp, record
 from minigrad.ops.arguments import (
     Pair,
     check_same_dtype,
@@ -126,25 +125,24 @@ def conv2d(
     start = None if bias is None else bias.data
     out = kernel.conv2d_forward(image, filters, start, *geometry, **options)
 
-    def to_x(gradient: Array) -> Array:
-        return kernel.conv2d_input_gradient(gradient, filters, input_shape, *geometry)
+    # With ReLU, its gradient comes first: what passes is the gradient of the sum.
+    passed = Once(lambda gradient: kernel.conv2d_relu_gradient(gradient, out))
+
+    def to_x(gradient: Array, **into: Array) -> Array:
+        slope = passed(gradient)[0] if activation else gradient
+        return kernel.conv2d_input_gradient(slope, filters, input_shape, *geometry, **into)
 
     def to_weight(gradient: Array) -> Array:
-        return kernel.conv2d_weight_gradient(gradient, image, weight_shape, *geometry)
+        slope = passed(gradient)[0] if activation else gradient
+        return kernel.conv2d_weight_gradient(slope, image, weight_shape, *geometry)
 
-    rules = [(x, to_x), (weight, to_weight)]
+    def to_bias(gradient: Array) -> Array:
+        return passed(gradient)[1] if activation else kernel.conv2d_bias_gradient(gradient)
+
+    rules: list[tuple[Tensor, Vjp]] = [(x, Adding(to_x)), (weight, to_weight)]
     if bias is not None:
-        rules.append((bias, kernel.conv2d_bias_gradient))
-    convolved = record("conv2d", out, *rules)
-    if not activation:
-        return convolved
-    # ReLU's gradient only asks which outputs are positive.
-    rectified = device.choose(relu.RUNGS)
-    return record(
-        "relu",
-        out,
-        (convolved, lambda gradient: rectified.relu_input_gradient(gradient, out)),
-    )
+        rules.append((bias, to_bias))
+    return record("conv2d", out, *rules)
 
 
 def im2col(

@@ -25,7 +25,7 @@ import numpy as np
 from minigrad.cpu import microkernel
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
-from minigrad.cpu.layout import channels_first, channels_last
+from minigrad.cpu.layout import channels_first, channels_last, runs
 from minigrad.cpu.matmul import matmul, pieces_worth, rectify, transposed
 from minigrad.cpu.memory import empty, zeros
 from minigrad.cpu.threads import run
@@ -80,8 +80,10 @@ def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=Fals
     return channels_first(out)
 
 
-def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilation, groups):
-    """Hand each output's gradient back to the pixels it saw: → (N, C, H, W)."""
+def conv2d_input_gradient(
+    gradient, weight, input_shape, stride, padding, dilation, groups, into=None
+):
+    """Hand each output's gradient back to the pixels it saw: → (N, C, H, W), or added to `into`."""
     (N, C, H, W), (O, _, *kernel_size) = input_shape, weight.shape
     slope = channels_last(gradient)
     if winograd.suits(input_shape, weight.shape, weight.dtype, stride, padding, dilation, groups):
@@ -89,11 +91,14 @@ def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilati
             _as_matrix(weight).reshape(*kernel_size, C, O),
             (padding[0][0], padding[1][0]),
         )
-        return channels_first(winograd.input_gradient(slope, filters, origin, (H, W)))
+        return _sum(into, winograd.input_gradient(slope, filters, origin, (H, W)))
     filters = transposed(_as_matrix(weight))
     if _is_pointwise(kernel_size, stride, padding, groups):
-        image_gradient = matmul(slope.reshape(-1, O), filters)
-        return channels_first(image_gradient.reshape(N, H, W, C))
+        rows = None if into is None else channels_last(into).reshape(-1, C)
+        if rows is None or not np.shares_memory(rows, into):
+            return _sum(into, matmul(slope.reshape(-1, O), filters).reshape(N, H, W, C))
+        matmul(slope.reshape(-1, O), filters, into=rows)
+        return into
     image_gradient = zeros((N, H, W, C), gradient.dtype)
     # Windows overlap, so that two tiles of one image add to the same pixels. Two images never do:
     # a task is a few whole images.
@@ -106,7 +111,7 @@ def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilati
         slope, filters, image_gradient, rows, images, *geometry, groups,
         scratch=(rows * filters.shape[1], slope.dtype),
     )  # fmt: skip
-    return channels_first(image_gradient)
+    return _sum(into, image_gradient)
 
 
 def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation, groups):
@@ -144,6 +149,26 @@ def conv2d_bias_gradient(gradient):
     partial = np.zeros((max(1, -(-len(rows) // step)), rows.shape[1]), rows.dtype)
     run(_sum_rows, -(-len(rows) // step), rows, partial, step)
     return partial.sum(axis=0)
+
+
+def conv2d_relu_gradient(gradient, out):
+    """Let the gradient through where the output is positive; sum that: → (N, O, oh, ow), (O,)."""
+    out = channels_last(out)
+    O, slope, step = out.shape[3], empty(out.shape, out.dtype), 1024
+    numbers, length, distance = runs(gradient, channels_first(out))
+    if length != O:  # without gaps
+        distance = O
+    pixels = out.size // max(O, 1)
+    partial = np.zeros((max(1, -(-pixels // step)), O), out.dtype)
+    rows = out.reshape(-1, O), slope.reshape(-1, O)
+    run(_pass_positive, -(-pixels // step), numbers, distance, *rows, partial, step)
+    return channels_first(slope), partial.sum(axis=0)
+
+
+def _sum(into, image_gradient):
+    """Add (N, H, W, C) to `into`, if there is one."""
+    image_gradient = channels_first(image_gradient)
+    return image_gradient if into is None else np.add(into, image_gradient, out=into)
 
 
 def _as_matrix(weight):
@@ -340,6 +365,19 @@ def _sum_rows(first, last, rows, partial, step):
             row = rows[r]
             for c in range(len(row)):
                 total[c] += row[c]
+
+
+@kernel
+def _pass_positive(first, last, gradient, distance, out, slope, partial, step):
+    """Task t does pixels t·step …, and sums what it lets through into row t of `partial`."""
+    zero, O = out.dtype.type(0), out.shape[1]
+    for task in range(first, last):
+        total = partial[task]
+        for p in range(task * step, min((task + 1) * step, len(out))):
+            given, made, passed = gradient[p * distance : p * distance + O], out[p], slope[p]
+            for o in range(O):
+                passed[o] = given[o] if made[o] > 0 else zero
+                total[o] += passed[o]
 
 
 # -- the public im2col, channels first -----------------------------------------------------------

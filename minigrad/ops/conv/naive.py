@@ -56,14 +56,16 @@ def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=Fals
     return np.maximum(out, 0) if relu else out
 
 
-def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilation, groups):
+def conv2d_input_gradient(
+    gradient, weight, input_shape, stride, padding, dilation, groups, into=None
+):
     """Hand each output's gradient back to the pixels it saw: → (N, C, H, W)."""
     x_gradient = np.zeros(input_shape, gradient.dtype)
     for n, o, c, i, j, u, v, y, z, k in _products(
         input_shape, weight.shape, gradient.shape[2:], stride, padding, dilation, groups
     ):
         x_gradient[n, c, y, z] += gradient[n, o, i, j] * weight[o, k, u, v]
-    return x_gradient
+    return x_gradient if into is None else np.add(into, x_gradient, out=into)
 
 
 def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation, groups):
@@ -98,3 +100,9 @@ def _products(input_shape, weight_shape, size, stride, padding, dilation, groups
         z = j * stride[1] - padding[1][0] + v * dilation[1]
         if 0 <= y < H and 0 <= z < W:
             yield n, o, c, i, j, u, v, y, z, k
+
+
+def conv2d_relu_gradient(gradient, out):
+    """Let the gradient through where the output is positive; sum that: → (N, O, oh, ow), (O,)."""
+    slope = np.where(out > 0, gradient, gradient.dtype.type(0))
+    return slope, conv2d_bias_gradient(slope)

@@ -50,14 +50,17 @@ def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=Fals
     return np.maximum(out, 0) if relu else out
 
 
-def conv2d_input_gradient(gradient, weight, input_shape, stride, padding, dilation, groups):
+def conv2d_input_gradient(
+    gradient, weight, input_shape, stride, padding, dilation, groups, into=None
+):
     """Hand each output's gradient back to the pixels it saw: → (N, C, H, W)."""
     N, O, oh, ow = gradient.shape
     rows = _grouped(gradient.reshape(N, O, oh * ow), groups)
     weight_t = weight.reshape(groups, O // groups, -1).swapaxes(1, 2)
     cols = weight_t @ rows  # (groups, K, O/g) @ (N, groups, O/g, L) → (N, groups, K, L)
     cols = cols.reshape(N, cols.shape[2] * groups, oh * ow)
-    return col2im(cols, input_shape, weight.shape[2:], stride, padding, dilation)
+    image_gradient = col2im(cols, input_shape, weight.shape[2:], stride, padding, dilation)
+    return image_gradient if into is None else np.add(into, image_gradient, out=into)
 
 
 def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation, groups):
@@ -88,3 +91,9 @@ def _grouped(rows, groups):
     """Cut the second axis into groups: (N, R, L) → (N, groups, R/groups, L)."""
     N, R, L = rows.shape
     return rows.reshape(N, groups, R // groups, L)
+
+
+def conv2d_relu_gradient(gradient, out):
+    """Let the gradient through where the output is positive; sum that: → (N, O, oh, ow), (O,)."""
+    slope = np.where(out > 0, gradient, gradient.dtype.type(0))
+    return slope, conv2d_bias_gradient(slope)

@@ -306,17 +306,13 @@ def _forward(first, last, image, weights, bias, out, rows, origin, relu, work):
         for t in range(start, end):
             n, i, j = t // (down * across), t // across % down * OUT, t % across * OUT
             to = (t - start) * C
-            _transform_input(
-                image, n, i - origin[0], j - origin[1], tile, flat_values, to, step_in
-            )
+            _transform_input(image, n, i - origin[0], j - origin[1], tile, flat_values, to, step_in)
         for k in range(POINTS):
             gemm(values[k, : end - start], weights[k, :C], products[k, : end - start], False, False)
         for t in range(start, end):
             n, i, j = t // (down * across), t // across % down * OUT, t % across * OUT
             at = (t - start) * O
-            transform_output(
-                flat_products, at, SIDE * step_out, step_out, made, 0, OUT * O, O, O
-            )
+            transform_output(flat_products, at, SIDE * step_out, step_out, made, 0, OUT * O, O, O)
             for u in range(min(OUT, oh - i)):
                 for v in range(min(OUT, ow - j)):
                     pixel = ((n * oh + i + u) * ow + j + v) * O
