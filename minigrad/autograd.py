@@ -48,6 +48,7 @@ class Adding:
         self.vjp = vjp
 
     def __call__(self, gradient: Array, **into: Array) -> Array:
+        """Return the gradient, or add it to `into`."""
         return self.vjp(gradient, **into)
 
 
@@ -62,6 +63,7 @@ class Once:
         self.result: Any = None
 
     def __call__(self, gradient: Array) -> Any:
+        """Return what the function makes of this gradient."""
         if self.gradient is not gradient:
             self.gradient, self.result = gradient, self.function(gradient)
         return self.result

@@ -10,23 +10,35 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from minigrad.cpu.memory import empty
+from minigrad.cpu.signals import JOB, watch_for_end, watch_for_job
 
 SHARES_PER_THREAD = 4  # so that a thread that was held up is not waited for
 
-_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-_pool: ThreadPoolExecutor | None = None
+# How often to look for the next job, some hundred microseconds long, and how many seconds to sleep,
+# at most, after looking in vain for the end of a job. Without compilation each look is slow.
+LOOKS = 1 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0" else 400_000
+PATIENCE = 5e-4
+
+
+def _processors() -> int:
+    there = (
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
+    return len(there)
+
+
+_num_threads = _processors()
 _own = threading.local()
 
 
 def get_num_threads() -> int:
     """Return how many threads kernels run on."""
-    return _num_threads or 1
+    return _num_threads
 
 
 def set_num_threads(count: int) -> None:
@@ -37,12 +49,11 @@ def set_num_threads(count: int) -> None:
     ValueError
         If `count` is not a positive integer.
     """
-    global _num_threads, _pool
+    global _num_threads, _team
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ValueError(f"set_num_threads: count must be a positive integer, got {count!r}")
-    if _pool is not None:
-        _pool.shutdown()
-    _num_threads, _pool = count, None
+    before, _num_threads, _team = _team, count, _Team(count - 1)
+    before.dismiss()
 
 
 def run(
@@ -51,6 +62,7 @@ def run(
     """Run ``kernel(first, last, *arguments)`` over all `tasks`, spread over the threads.
 
     Each thread, the calling one among them, takes the next share of the tasks until none is left.
+    If another caller keeps the threads busy, the calling one does all.
 
     Parameters
     ----------
@@ -58,8 +70,8 @@ def run(
         So many numbers for each thread to work with, handed to the kernel as its last argument: a
         flat array with no values in particular.
     """
-    helpers = min(get_num_threads(), tasks) - 1
-    size = -(-tasks // (SHARES_PER_THREAD * (helpers + 1))) if helpers > 0 else tasks
+    threads = min(get_num_threads(), tasks)
+    size = max(1, -(-tasks // (SHARES_PER_THREAD * threads))) if threads > 1 else tasks
     firsts = itertools.count(0, size)  # drawing from it is atomic under the GIL
 
     def take_shares() -> None:
@@ -67,16 +79,10 @@ def run(
         while (first := next(firsts)) < tasks:
             kernel(first, min(first + size, tasks), *arguments, *own)
 
-    if helpers < 1:
-        if tasks:
-            take_shares()
-        return
-    waiting = [_threads().submit(take_shares) for _ in range(helpers)]
-    try:
+    if threads > 1:
+        _team.work(take_shares, threads - 1)
+    elif tasks:
         take_shares()
-    finally:
-        for helper in waiting:
-            helper.result()
 
 
 def _scratch(count: int, dtype: Any) -> np.ndarray:
@@ -88,17 +94,121 @@ def _scratch(count: int, dtype: Any) -> np.ndarray:
     return memory[:size].view(dtype)
 
 
-def _threads() -> ThreadPoolExecutor:
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), "minigrad-kernel")
-    return _pool
+class _Member(threading.Thread):
+    """A thread that does a job, watches for the next for a while, and else sleeps until woken.
+
+    Lists stand for rights: whoever takes the only element has it, and nobody else does.
+    """
+
+    def __init__(self, looks: int) -> None:
+        super().__init__(name="minigrad-kernel", daemon=True)
+        self.looks = looks
+        self.signals = np.zeros(16, np.int64)  # the numbers of the last job, and of the last done
+        self.jobs: list[
+            Callable[[], None] | None
+        ] = []  # the right to do the job, or to call it off
+        self.sleeper: list[bool] = []  # the right to wake the sleeping member
+        self.waiter: list[bool] = []  # the right to wake who waits for the end
+        self.awake, self.ended = threading.Lock(), threading.Lock()  # held until somebody is woken
+        self.awake.acquire()
+        self.ended.acquire()
+        self.error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        last = 0
+        while True:
+            if not watch_for_job(self.signals, last, self.looks):
+                self.sleeper.append(True)
+                # A job may have come just now, from someone who took this thread to be awake.
+                if self.signals[JOB] == last or not _take(self.sleeper):
+                    self.awake.acquire()
+            last = int(self.signals[JOB])
+            if not self.jobs:
+                continue
+            try:
+                job = self.jobs.pop()
+            except IndexError:  # called off
+                continue
+            if job is None:
+                return
+            try:
+                job()
+            except BaseException as error:
+                self.error = error
+            if _take(self.waiter):
+                self.ended.release()
+
+    def give(self, job: Callable[[], None] | None) -> None:
+        self.jobs.append(job)
+        self.signals[JOB] += 1
+        if _take(self.sleeper):
+            self.awake.release()
+
+    def end(self) -> BaseException | None:
+        """Call the job off if it has not begun, or wait for its end; return its error."""
+        if _take(self.jobs):
+            return None
+        job = int(self.signals[JOB])
+        while not watch_for_end(self.signals, job, 1 + self.looks // 10):
+            self.waiter.append(True)
+            if not self.ended.acquire(timeout=PATIENCE) and not _take(self.waiter):
+                self.ended.acquire()  # it is being released, or was since
+        error, self.error = self.error, None
+        return error
+
+
+def _take(right: list) -> bool:
+    """Take the only element, if it is there."""
+    try:
+        right.pop()
+    except IndexError:
+        return False
+    return True
+
+
+class _Team:
+    """The threads that help whoever calls `run`, one caller at a time."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.members = size, list[_Member]()
+        self.busy = threading.Lock()
+
+    def work(self, job: Callable[[], None], helpers: int) -> None:
+        """Do a job in this thread and in so many helpers; raise what one of them raised."""
+        if not self.busy.acquire(blocking=False):
+            job()
+            return
+        while len(self.members) < self.size:
+            # More threads than processors had better sleep than watch.
+            self.members.append(_Member(LOOKS if self.size < _processors() else 1))
+        called = self.members[:helpers]
+        for member in called:
+            member.give(job)
+        try:
+            job()
+        finally:
+            errors = [member.end() for member in called]
+            self.busy.release()
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def dismiss(self) -> None:
+        """Let the threads end, after the job they are at."""
+        with self.busy:
+            for member in self.members:
+                member.give(None)
+            self.members = []
+
+
+_team = _Team(get_num_threads() - 1)
 
 
 def _forget_threads() -> None:
     """Threads do not survive a fork: let the child start its own."""
-    global _pool
-    _pool = None
+    global _team
+    _team = _Team(get_num_threads() - 1)
 
 
 if hasattr(os, "register_at_fork"):

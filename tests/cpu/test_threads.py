@@ -101,8 +101,8 @@ def test_threads_that_were_forgotten_are_started_anew(threads):
     """What happens in a forked child, looked at from inside."""
     threads(2)
     run(lambda first, last: None, 10)
-    lost = pool._pool
-    assert lost is not None
+    lost = pool._team
+    assert lost.members
     pool._forget_threads()
     try:
         done = np.zeros(10, int)
@@ -112,9 +112,9 @@ def test_threads_that_were_forgotten_are_started_anew(threads):
 
         run(kernel, 10)
         assert (done == 1).all()
-        assert pool._pool is not lost
+        assert pool._team is not lost
     finally:
-        lost.shutdown()
+        lost.dismiss()
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, "2", True, None])
