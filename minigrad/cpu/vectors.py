@@ -8,6 +8,8 @@ phrases below; everything around them is ordinary compiled Python.
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array
 
 _features = binding.get_host_cpu_features()
 BYTES = 64 if _features.get("avx512f") else 32 if _features.get("avx2") else 16  # of a register
@@ -16,6 +18,9 @@ BYTES = 64 if _features.get("avx512f") else 32 if _features.get("avx2") else 16 
 def lanes(itemsize):
     """Tell how many numbers of that many bytes a register holds."""
     return BYTES // itemsize
+
+
+MOST_LANES = lanes(4)
 
 
 class Phrases:
@@ -147,3 +152,38 @@ class Lanes:
 
     def _made(self, instruction, x, y):
         return Lanes(self.code, instruction(x.value, y.value, flags=("contract",)))
+
+
+def copy_registers(source, at, target, to, count):
+    """Copy numbers of one flat array to another, and those after them up to a whole register.
+
+    A loop that copies a few numbers one by one takes several times as long. There must be room:
+    up to `MOST_LANES` numbers after `count`, in both arrays.
+    """
+    target[to : to + count] = source[at : at + count]  # only with compilation switched off
+
+
+@overload(copy_registers)
+def _compiled(source, at, target, to, count):
+    def copy_registers(source, at, target, to, count):
+        _copy_registers(source, at, target, to, count)  # type: ignore[call-arg]
+
+    return copy_registers
+
+
+@intrinsic
+def _copy_registers(typing, source, at, target, to, count):
+    def generate(context, builder, signature, arguments):
+        arrays = (make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2))
+        source, target = (array.data for array in arrays)
+        _, at, _, to, count = arguments
+        code = Phrases(builder, signature.args[0].dtype)
+
+        def one_register(i, nothing):
+            code.store_at(code.load_at(source, builder.add(at, i)), target, builder.add(to, i))
+            return nothing
+
+        code.loop(code.number(0), count, code.lanes, [], one_register, unrolled=False)
+        return context.get_dummy_value()
+
+    return types.void(source, at, target, to, count), generate

@@ -29,10 +29,11 @@ from minigrad.cpu.layout import channels_first, channels_last, runs
 from minigrad.cpu.matmul import matmul, pieces_worth, rectify, transposed
 from minigrad.cpu.memory import empty, zeros
 from minigrad.cpu.threads import run
+from minigrad.cpu.vectors import MOST_LANES, copy_registers
 from minigrad.ops.conv import winograd
 from minigrad.ops.window import fitting_windows
 
-TILE_NUMBERS = 1 << 17  # in one tile of columns: 512 KiB of float32
+TILE_NUMBERS = 1 << 14  # in one tile of columns: 64 KiB of float32
 
 
 def im2col(x, kernel_size, stride, padding, dilation):
@@ -200,25 +201,32 @@ def _gather(image, cols, p, p_end, size, u_range, kw, stride, origin, dilation, 
     """
     N, H, W, C = image.shape
     oh, ow = size
-    flat = image.reshape(-1)
+    flat, flat_cols = image.reshape(-1), cols.reshape(-1)
     c_first, c_last = c_range
     channels = c_last - c_first
     contiguous = dilation[1] == 1 and channels == C
+    last_in, last_out = len(flat) - kw * C - MOST_LANES, len(flat_cols) - kw * C - MOST_LANES
+    n, i, j = p // (oh * ow), p // ow % oh, p % ow
     for q in range(p, p_end):
-        n, i, j = q // (oh * ow), q // ow % oh, q % ow
-        row = cols[q - p]
+        row, start = cols[q - p], (q - p) * cols.shape[1]
         z = j * stride[1] - origin[1]
         at = 0
         for u in range(u_range[0], u_range[1]):
             y = i * stride[0] - origin[0] + u * dilation[0]
-            if contiguous:
-                # The window's row is one run of kw pixels; cut off what hangs over the border.
+            source = ((n * H + y) * W + z) * C
+            inside = 0 <= y < H and 0 <= z <= W - kw
+            if contiguous and inside and source <= last_in and start + at <= last_out:
+                # The window's row is one run of kw pixels. It is copied in whole registers, with a
+                # little of what comes after it; the next run is copied over that.
+                copy_registers(flat, source, flat_cols, start + at, kw * C)
+                at += kw * C
+            elif contiguous:
+                # Cut off what hangs over the border.
                 left = min(max(-z, 0), kw) if 0 <= y < H else kw
                 right = max(min(W - z, kw), left) if 0 <= y < H else kw
                 row[at : at + left * C] = 0
                 seen = (right - left) * C
-                source = ((n * H + y) * W + z + left) * C
-                run_in = flat[source : source + seen]
+                run_in = flat[source + left * C : source + left * C + seen]
                 run_out = row[at + left * C : at + left * C + seen]
                 for c in range(seen):
                     run_out[c] = run_in[c]
@@ -232,6 +240,11 @@ def _gather(image, cols, p, p_end, size, u_range, kw, stride, origin, dilation, 
                     else:
                         row[at : at + channels] = 0
                     at += channels
+        j += 1
+        if j == ow:
+            i, j = i + 1, 0
+        if i == oh:
+            n, i = n + 1, 0
 
 
 @kernel
