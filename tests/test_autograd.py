@@ -10,7 +10,7 @@ import pytest
 
 import minigrad
 from minigrad import autograd
-from minigrad.autograd import AnomalyError, record
+from minigrad.autograd import Adding, AnomalyError, Once, record
 
 
 def spy(x, log, name="spy", factor=1.0):
@@ -416,3 +416,56 @@ def test_detect_anomaly_ends_and_nests():
             zero.log()
         assert (minigrad.tensor([1, 2]) + 1).tolist() == [2, 3]  # integers are always finite
     assert zero.log().item() == -np.inf
+
+
+# -- what saves a pass -----------------------------------------------------------------------------
+
+
+def times(x, factor, calls):
+    """x · factor, whose vjp can add to what is there."""
+
+    def to_x(gradient, into=None):
+        calls.append(into is not None)
+        if into is None:
+            return gradient * factor
+        into += gradient * factor
+        return into
+
+    return record("times", x.data * factor, (x, Adding(to_x)))
+
+
+def test_gradients_are_added_in_place_where_they_can_be():
+    x, calls = minigrad.tensor([1.0, 2.0], requires_grad=True), []
+    doubled = times(x, 1, [])  # not a leaf, where gradients meet as well
+    sum(
+        (times(doubled, factor, calls) for factor in (3, 4, 5)), start=minigrad.tensor(0.0)
+    ).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [12, 12])
+    assert calls == [False, True, True]
+
+
+def test_a_gradient_that_someone_else_holds_is_not_added_to():
+    x, calls = minigrad.tensor([1.0, 2.0], requires_grad=True), []
+    inner = times(x, 1, [])
+    cotangent = np.array([1.0, 1.0], np.float32)
+    (times(inner, 3, calls) + inner).backward(cotangent)
+    np.testing.assert_array_equal(cotangent, [1, 1])
+    np.testing.assert_array_equal(x.grad.data, [4, 4])
+
+
+def test_anomalies_are_looked_for_before_gradients_are_added():
+    x, calls = minigrad.tensor([1.0], requires_grad=True), []
+    inner = times(x, 1, [])
+    out = times(inner, 2, calls) + times(inner, np.inf, calls)
+    with minigrad.detect_anomaly(), pytest.raises(minigrad.AnomalyError, match="times"):
+        out.backward()
+    assert calls[0] is False
+
+
+def test_once_is_computed_for_the_first_and_again_for_another_gradient():
+    calls = []
+    shared = Once(lambda gradient: calls.append(1) or gradient * 2)
+    first, second = np.ones(2), np.ones(2)
+    assert shared(first) is shared(first)
+    shared(second)
+    assert len(calls) == 2

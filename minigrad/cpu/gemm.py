@@ -3,7 +3,15 @@
 from numba.extending import overload
 
 from minigrad.cpu import microkernel
-from minigrad.cpu.microkernel import ROWS, tile_product, tile_product_transposed
+from minigrad.cpu.microkernel import (
+    NARROW_ROWS,
+    ROWS,
+    narrow_product,
+    narrow_product_transposed,
+    tile_product,
+    tile_product_transposed,
+)
+from minigrad.cpu.vectors import lanes
 
 DEPTH = 256  # values of k at a time
 
@@ -28,7 +36,7 @@ def gemm(a, b, c, transpose_a, accumulate):
 @overload(gemm)
 def _compiled(a, b, c, transpose_a, accumulate):
     itemsize = a.dtype.bitwidth // 8
-    columns = microkernel.columns(itemsize)
+    columns, one_register = microkernel.columns(itemsize), lanes(itemsize)
 
     def gemm(a, b, c, transpose_a, accumulate):
         m, n = c.shape
@@ -42,18 +50,30 @@ def _compiled(a, b, c, transpose_a, accumulate):
             for j in range(0, n, columns):
                 cols = min(columns, n - j)
                 strip = b[start:, j:]
-                for i in range(0, m, ROWS):
-                    rows = min(ROWS, m - i)
+                narrow = cols <= one_register
+                height = NARROW_ROWS if narrow else ROWS
+                for i in range(0, m, height):
+                    rows = min(height, m - i)
                     tile = c[i:, j:]
                     if transpose_a:
                         part = a[start:, i:]
-                        tile_product_transposed(
-                            part, a_step, strip, b_step, depth, tile, c_step, rows, cols, add
-                        )
+                        if narrow:
+                            narrow_product_transposed(
+                                part, a_step, strip, b_step, depth, tile, c_step, rows, cols, add
+                            )
+                        else:
+                            tile_product_transposed(
+                                part, a_step, strip, b_step, depth, tile, c_step, rows, cols, add
+                            )
                     else:
                         part = a[i:, start:]
-                        tile_product(
-                            part, a_step, strip, b_step, depth, tile, c_step, rows, cols, add
-                        )
+                        if narrow:
+                            narrow_product(
+                                part, a_step, strip, b_step, depth, tile, c_step, rows, cols, add
+                            )
+                        else:
+                            tile_product(
+                                part, a_step, strip, b_step, depth, tile, c_step, rows, cols, add
+                            )
 
     return gemm

@@ -37,8 +37,12 @@ def columns(itemsize):
     return VECTORS * lanes(itemsize)
 
 
-def _tile_product(steps_along_k):
-    """Make the loop for an `a` whose neighbours in memory lie along k, or along its rows."""
+def _tile_product(steps_along_k, vectors):
+    """Make the loop for an `a` whose neighbours in memory lie along k, or along its rows.
+
+    The tile is `vectors` registers wide, and as high as the registers allow.
+    """
+    height = ROWS * VECTORS // vectors
 
     @intrinsic
     def tile_product(typing, a, step, b, b_step, k, c, c_step, rows, cols, accumulate):
@@ -56,11 +60,11 @@ def _tile_product(steps_along_k):
         )
         _, step, _, b_step, k, _, c_step, rows, cols, accumulate = arguments
         code = Phrases(builder, signature.args[0].dtype)
-        masks = [code.mask(cols, vector) for vector in range(VECTORS)]
+        masks = [code.mask(cols, vector) for vector in range(vectors)]
 
         # A tile at the lower edge has fewer rows: the missing ones repeat the last, unstored.
         last = builder.sub(rows, code.number(1))
-        offsets = [code.least(code.number(r), last) for r in range(ROWS)]
+        offsets = [code.least(code.number(r), last) for r in range(height)]
         if steps_along_k:
             starts = [builder.gep(a, [builder.mul(offset, step)]) for offset in offsets]
         else:
@@ -75,15 +79,15 @@ def _tile_product(steps_along_k):
             row = builder.gep(b, [builder.mul(position, b_step)])
             if steps_along_k:
                 soon = builder.gep(row, [builder.mul(code.number(AHEAD), b_step)])
-                for vector in range(VECTORS):
+                for vector in range(vectors):
                     code.fetch(soon, vector)
-            across = [code.load(row, vector, masks[vector]) for vector in range(VECTORS)]
+            across = [code.load(row, vector, masks[vector]) for vector in range(vectors)]
             sums = []
-            for r in range(ROWS):
+            for r in range(height):
                 factor = code.splat(at(r, position))
-                for vector in range(VECTORS):
+                for vector in range(vectors):
                     sums.append(
-                        code.add_product(tile[r * VECTORS + vector], factor, across[vector])
+                        code.add_product(tile[r * vectors + vector], factor, across[vector])
                     )
             return sums
 
@@ -92,20 +96,24 @@ def _tile_product(steps_along_k):
         wanted = [builder.and_(mask, code.splat(accumulate)) for mask in masks]
         for offset in offsets:
             row = builder.gep(c, [builder.mul(offset, c_step)])
-            tile += [code.load(row, vector, wanted[vector]) for vector in range(VECTORS)]
+            tile += [code.load(row, vector, wanted[vector]) for vector in range(vectors)]
         rounds = builder.mul(builder.sdiv(k, code.number(UNROLLED)), code.number(UNROLLED))
         tile = code.loop(code.number(0), rounds, UNROLLED, tile, multiply)
         tile = code.loop(rounds, k, 1, tile, multiply)
 
-        for r in range(ROWS):
+        for r in range(height):
             with builder.if_then(builder.icmp_signed("<", code.number(r), rows)):
                 row = builder.gep(c, [builder.mul(code.number(r), c_step)])
                 for vector, mask in enumerate(masks):
-                    code.store(tile[r * VECTORS + vector], row, vector, mask)
+                    code.store(tile[r * vectors + vector], row, vector, mask)
         return context.get_dummy_value()
 
     return tile_product
 
 
-tile_product = _tile_product(steps_along_k=True)
-tile_product_transposed = _tile_product(steps_along_k=False)
+tile_product = _tile_product(steps_along_k=True, vectors=VECTORS)
+tile_product_transposed = _tile_product(steps_along_k=False, vectors=VECTORS)
+# The last columns, where they fill one register at most: a tile half as wide and twice as high.
+narrow_product = _tile_product(steps_along_k=True, vectors=1)
+narrow_product_transposed = _tile_product(steps_along_k=False, vectors=1)
+NARROW_ROWS = ROWS * VECTORS

@@ -13,6 +13,7 @@ from llvmlite import binding
 from numba import types
 
 from minigrad.cpu import gemm, kernel, microkernel, vectors
+from minigrad.cpu.vectors import lanes as vectors_lanes
 from tests.ops.rungs import integers
 
 tiling = import_module("minigrad.cpu.gemm")  # the package has its function under this name
@@ -24,7 +25,13 @@ def call_gemm(a, b, c, transpose_a, accumulate):
 
 
 ROWS, COLUMNS = microkernel.ROWS, microkernel.columns(4)
-lengths = st.sampled_from([1, 0, 2, ROWS - 1, ROWS, ROWS + 1, COLUMNS - 1, COLUMNS, COLUMNS + 1])
+LANES, TALL = COLUMNS // 2, microkernel.NARROW_ROWS
+lengths = st.sampled_from(
+    [
+        *(1, 0, 2, ROWS - 1, ROWS, ROWS + 1, TALL + 1),
+        *(LANES, LANES + 1, COLUMNS - 1, COLUMNS, COLUMNS + 1, COLUMNS + LANES),
+    ]
+)
 depths = st.sampled_from([1, 0, 2, 3, tiling.DEPTH, tiling.DEPTH + 1, 2 * tiling.DEPTH + 5])
 
 
@@ -59,14 +66,14 @@ def test_product(m, n, k, transpose_a, accumulate, dtype, seed):
 # -- the pieces, in plain Python -----------------------------------------------------------------
 
 
-def stand_in(transpose_a):
-    """Do what one call of the innermost loop does."""
+def stand_in(transpose_a, height, vectors):
+    """Do what one call of an innermost loop does."""
 
     def tile_product(a, a_step, b, b_step, depth, c, c_step, rows, cols, accumulate):
         for array, step in ((a, a_step), (b, b_step), (c, c_step)):
             assert array.strides == (step * array.itemsize, array.itemsize)
-        assert 0 < rows <= ROWS
-        assert 0 < cols <= microkernel.columns(c.itemsize)
+        assert 0 < rows <= height
+        assert 0 < cols <= vectors * vectors_lanes(c.itemsize)
         part = a[:depth, :rows].T if transpose_a else a[:rows, :depth]
         tile = c[:rows, :cols]
         tile[...] = part @ b[:depth, :cols] + (tile if accumulate else 0)
@@ -82,8 +89,9 @@ def test_tiles_cover_the_product(m, n, k, transpose_a, accumulate, dtype, seed):
     """The loop over tiles, which is else only ever run compiled."""
     matrix = types.Array(types.float32 if dtype is np.float32 else types.float64, 2, "A")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiling, "tile_product", stand_in(False))
-        patch.setattr(tiling, "tile_product_transposed", stand_in(True))
+        for name, height, width in (("tile", ROWS, 2), ("narrow", TALL, 1)):
+            patch.setattr(tiling, f"{name}_product", stand_in(False, height, width))
+            patch.setattr(tiling, f"{name}_product_transposed", stand_in(True, height, width))
         loop = tiling._compiled(matrix, matrix, matrix, types.boolean, types.boolean)
         products(loop, m, n, k, transpose_a, accumulate, dtype, seed)
 

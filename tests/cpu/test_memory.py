@@ -54,10 +54,12 @@ def test_memory_is_used_again_when_nobody_looks_any_more():
     assert address(memory.empty((LARGE, 2), np.float32)) == first
 
 
-def test_a_block_that_is_a_little_larger_will_do_but_not_a_much_larger_one(pool):
+def test_a_block_that_is_a_little_larger_will_do_but_not_a_much_larger_one():
+    kept = memory.empty(20 * LARGE, np.uint8)  # so that a quarter of it may lie idle
     first = address(memory.empty(4 * LARGE, np.uint8))
     assert address(memory.empty(4 * LARGE - 100, np.uint8)) == first
     assert address(memory.empty(2 * LARGE, np.uint8)) != first
+    del kept
 
 
 def test_what_lies_idle_is_at_most_a_quarter_of_what_was_in_use(pool):

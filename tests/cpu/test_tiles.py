@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from minigrad.cpu import kernel
 from minigrad.cpu.tiles import both_axes
-from minigrad.cpu.vectors import lanes
+from minigrad.cpu.vectors import MOST_LANES, copy_registers, lanes
 
 
 def narrowing(a, b, c):
@@ -59,3 +59,20 @@ def test_every_channel_and_nothing_else(dtype, registers, gap, seed):
         function(source, last, -size * step, -step, turned, 2, made * step, step, channels)
         wanted[:, :, :channels] = np.einsum("ai,ijc,bj->abc", m, tile[::-1, ::-1], m)
         np.testing.assert_array_equal(turned[2:].reshape(made, made, step), wanted)
+
+
+@kernel
+def copy(source, at, target, to, count):
+    copy_registers(source, at, target, to, count)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 70))
+def test_a_run_is_copied_and_at_most_a_register_more(dtype, at, to, count):
+    source = np.arange(1, at + count + MOST_LANES + 1).astype(dtype)
+    target = np.zeros(to + count + MOST_LANES, dtype)
+    copy(source, at, target, to, count)
+    assert not target[:to].any()
+    np.testing.assert_array_equal(target[to : to + count], source[at : at + count])
+    width = lanes(np.dtype(dtype).itemsize)
+    assert not target[to + -(-count // width) * width :].any()

@@ -8,10 +8,15 @@ from hypothesis import strategies as st
 import minigrad
 from minigrad import functional as F
 from minigrad import tensor
+from minigrad.cpu.layout import channels_first
 from minigrad.ops.conv import RUNGS, cpu
 from minigrad.testing import gradcheck
 from minigrad.testing.strategies import conv2d_cases, scrambled
 from tests.ops.rungs import assert_rungs_agree, assert_same_signatures, integers
+
+
+def channels_last(x):
+    return channels_first(np.ascontiguousarray(x.transpose(0, 2, 3, 1)))
 
 
 def test_rungs_have_the_same_functions():
@@ -35,6 +40,71 @@ def test_rungs_agree_to_the_bit(case):
     cols = assert_rungs_agree(RUNGS, "im2col", x, *window)
     cols = scrambled(rng, integers(rng, *cols.shape))
     assert_rungs_agree(RUNGS, "col2im", cols, case.x, *window)
+
+
+@given(conv2d_cases(asymmetric_padding=True))
+def test_rungs_agree_on_what_is_folded_in(case):
+    """ReLU in the forward pass, its gradient with the bias's, and a gradient added to another."""
+    rng = np.random.default_rng(case.seed)
+    x, weight = integers(rng, *case.x), integers(rng, *case.weight)
+    bias = integers(rng, case.weight[0])
+    summed = cpu.conv2d_forward(x, weight, bias, *case.geometry)
+    for rung in RUNGS.values():
+        out = rung.conv2d_forward(x, weight, bias, *case.geometry, relu=True)
+        np.testing.assert_array_equal(out, np.maximum(summed, 0))
+    given = scrambled(rng, integers(rng, *out.shape))
+    slope, to_bias = assert_rungs_agree(RUNGS, "conv2d_relu_gradient", given, scrambled(rng, out))
+    np.testing.assert_array_equal(slope, np.where(out > 0, given, 0))
+    np.testing.assert_array_equal(to_bias, slope.sum(axis=(0, 2, 3)))
+    before = integers(rng, *case.x)
+    alone = cpu.conv2d_input_gradient(slope, weight, case.x, *case.geometry)
+    for rung in RUNGS.values():
+        for layout in (np.ascontiguousarray, channels_last):
+            total = layout(before.copy())
+            same = rung.conv2d_input_gradient(slope, weight, case.x, *case.geometry, into=total)
+            assert same is total
+            np.testing.assert_array_equal(total, before + alone)
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 300), st.integers(0, 99))
+def test_some_channels_of_a_gradient_are_taken_as_they_lie(C, before, pixels, seed):
+    """What concat's gradient hands to each branch: a view with gaps."""
+    rng = np.random.default_rng(seed)
+    whole = channels_last(integers(rng, 2, C + before + 3, pixels, 3))
+    out = channels_last(integers(rng, 2, C, pixels, 3))
+    part = whole[:, before : before + C]
+    assert_rungs_agree(RUNGS, "conv2d_relu_gradient", part, out)
+
+
+def test_one_by_one_convolutions_share_one_gradient():
+    """Three on one input, as in an Inception module: their gradients meet in one array."""
+    rng = np.random.default_rng(4)
+    x = tensor(integers(rng, 2, 8, 5, 5), requires_grad=True)
+    weights = [tensor(integers(rng, o, 8, 1, 1)) for o in (3, 16, 4)]
+    outs = [F.conv2d(x, weight, activation="relu") for weight in weights]
+    minigrad.concat([F.relu(x), *outs], axis=1).sum().backward()
+    wanted = (x.data > 0).astype(np.float32)
+    for weight, out in zip(weights, outs, strict=True):
+        passed = (out.data > 0).astype(np.float32)
+        wanted += np.einsum("nohw,oc->nchw", passed, weight.data[:, :, 0, 0])
+    np.testing.assert_array_equal(x.grad.data, wanted)
+
+
+@given(conv2d_cases())
+def test_relu_folded_in_is_relu_after(case):
+    x, weight, bias = (tensor(a, requires_grad=True) for a in case.arrays(np.float64))
+    folded = F.conv2d(x, weight, bias, **case.options, activation="relu")
+    rng = np.random.default_rng(case.seed)
+    cotangent = rng.standard_normal(folded.shape)
+    folded.backward(cotangent)
+    mine = [t.grad.data.copy() for t in (x, weight, bias)]
+    for t in (x, weight, bias):
+        t.grad = None
+    after = F.relu(F.conv2d(x, weight, bias, **case.options))
+    after.backward(cotangent)
+    np.testing.assert_array_equal(folded.data, after.data)
+    for got, t in zip(mine, (x, weight, bias), strict=True):
+        np.testing.assert_allclose(got, t.grad.data, rtol=1e-12, atol=1e-12)
 
 
 @given(conv2d_cases(asymmetric_padding=True))
