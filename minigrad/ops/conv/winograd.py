@@ -49,7 +49,7 @@ from minigrad.cpu.threads import run
 from minigrad.cpu.tiles import both_axes
 from minigrad.cpu.vectors import lanes
 
-FEWEST = 64  # tiles that pay for transforming the weights
+FEWEST = 32  # tiles that pay for transforming the weights
 KERNEL, OUT = 3, 4  # weights, and outputs of a tile, along one axis
 TASK_NUMBERS = 700_000  # a task forward works with, at most: what the caches of a core hold
 GRADIENT_NUMBERS = 1_800_000  # of two transforms that wait to be multiplied
