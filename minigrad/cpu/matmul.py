@@ -7,6 +7,7 @@ from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
 from minigrad.cpu.memory import empty
 from minigrad.cpu.threads import run
+from minigrad.cpu.vectors import MOST_LANES, turn_square
 
 ROWS = 16 * microkernel.ROWS  # of one tile, at most
 FINEST = 4 * microkernel.ROWS, 64  # rows and columns of one tile, at least
@@ -70,7 +71,8 @@ def transposed(a):
         return a.T
     a = np.ascontiguousarray(a)
     out = empty(a.shape[::-1], a.dtype)
-    run(_transpose, -(-len(a) // BLOCK), a, out)
+    rows = -(-WORTH // (max(a.shape[1], 1) * BLOCK)) * BLOCK
+    run(_transpose, -(-len(a) // rows), a, out, rows)
     return out
 
 
@@ -128,22 +130,22 @@ def _tiles(first, last, a, b, start, out, transpose_a, rows, columns, relu, add)
             rectify(c)
 
 
-BLOCK = 16  # rows that are turned at a time: one line of the cache in each row of the result
+BLOCK = 16  # rows are turned in multiples of this: whole squares, however wide a register is
+WORTH = 1 << 16  # numbers in one task, at least
 
 
 @kernel
-def _transpose(first, last, a, out):
-    """Task t turns rows t·16 …, in squares of 16 × 16, written along rows of the result."""
+def _transpose(first, last, a, out, rows):
+    """Task t turns rows t·rows …: squares of a register's width, then what is left over."""
     m, n = a.shape
-    whole = min(last, m // BLOCK)
     flat_a, flat_out = a.reshape(-1), out.reshape(-1)
-    for i in range(first * BLOCK, whole * BLOCK, BLOCK):
-        for square in range(0, n, BLOCK):
-            for j in range(square, min(square + BLOCK, n)):
-                source = flat_a[i * n + j :]
-                target = flat_out[j * m + i : j * m + i + BLOCK]
-                for step in range(BLOCK):
-                    target[step] = source[step * n]
-    for i in range(max(first, whole) * BLOCK, min(last * BLOCK, m)):
+    side = MOST_LANES * 4 // a.itemsize
+    for i in range(first * rows, min(last * rows, m // side * side), side):
+        for j in range(0, n // side * side, side):
+            turn_square(flat_a, i * n + j, n, flat_out, j * m + i, m)
+        for j in range(n // side * side, n):
+            for step in range(side):
+                out[j, i + step] = a[i + step, j]
+    for i in range(max(first * rows, m // side * side), min(last * rows, m)):
         for j in range(n):
             out[j, i] = a[i, j]

@@ -85,6 +85,13 @@ class Phrases:
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
         self.builder.call(function, [place, *(ir.Constant(ir.IntType(32), n) for n in (0, 3, 1))])
 
+    def shuffled(self, upper, lower):
+        """Mix two registers as cards: one lane of this, one of that. Two registers again."""
+        for start in (0, self.lanes // 2):
+            order = [start + i // 2 + i % 2 * self.lanes for i in range(self.lanes)]
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), order)
+            yield self.builder.shuffle_vector(upper, lower, mask)
+
     def add_product(self, total, x, y):
         """Compute total + x · y in one instruction."""
         return self._call("fmuladd", self.vector, x, y, total)
@@ -187,3 +194,51 @@ def _copy_registers(typing, source, at, target, to, count):
         return context.get_dummy_value()
 
     return types.void(source, at, target, to, count), generate
+
+
+def turn_square(source, at, step, target, to, step_out):
+    """Write the transpose of a square of numbers, as many to a side as a register holds.
+
+    Its rows begin `step` numbers apart in `source`, and those of the result `step_out` apart.
+    """
+    side = lanes(source.itemsize)  # this body runs only with compilation switched off
+    for i in range(side):
+        for j in range(side):
+            target[to + j * step_out + i] = source[at + i * step + j]
+
+
+@overload(turn_square)
+def _compiled_turn(source, at, step, target, to, step_out):
+    def turn_square(source, at, step, target, to, step_out):
+        _turn_square(source, at, step, target, to, step_out)  # type: ignore[call-arg]
+
+    return turn_square
+
+
+@intrinsic
+def _turn_square(typing, source, at, step, target, to, step_out):
+    """Shuffle the rows, one register each, as a pack of cards: the two halves into each other.
+
+    What stood at (i, j) of 16 × 16 has the number 16·i + j. One perfect shuffle of 256 cards turns
+    the number's eight bits by one place; four shuffles turn it into 16·j + i.
+    """
+
+    def generate(context, builder, signature, arguments):
+        arrays = (make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 3))
+        source, target = (array.data for array in arrays)
+        _, at, step, _, to, step_out = arguments
+        code = Phrases(builder, signature.args[0].dtype)
+        side = code.lanes
+
+        def place(start, i, step):
+            return builder.add(start, builder.mul(code.number(i), step))
+
+        rows = [code.load_at(source, place(at, i, step)) for i in range(side)]
+        for _ in range(side.bit_length() - 1):
+            pairs = zip(rows[: side // 2], rows[side // 2 :], strict=True)
+            rows = [half for upper, lower in pairs for half in code.shuffled(upper, lower)]
+        for i, row in enumerate(rows):
+            code.store_at(row, target, place(to, i, step_out))
+        return context.get_dummy_value()
+
+    return types.void(source, at, step, target, to, step_out), generate

@@ -125,7 +125,7 @@ def test_a_run_without_pytorch(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "PyTorch is not installed: pip install" in done.stdout
+    assert 'PyTorch is not installed: pip install -e ".[bench]"' in done.stdout
     (written,) = tmp_path.glob("*-smoke.json")
     kept = load(written)
     rows = kept["tables"]["loader"]["rows"]

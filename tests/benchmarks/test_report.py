@@ -34,14 +34,14 @@ def table():
         Column("ratio", "ratio", times),
     )
     rows = [{"side": "a|b", "times": SPREAD, "ratio": None}, {"side": "c", "ratio": 1.5}]
-    return Table("small", "A small table", columns, rows, ["Read this."])
+    return Table("small", "A small table", columns, rows, ["Read [this]."])
 
 
 def test_markdown(table):
     assert markdown(table) == [
         "## A small table",
         "",
-        "Read this.\n",
+        "Read [this].\n",
         "| side | ms, median | ratio |",
         "| --- | ---: | ---: |",
         "| a\\|b | 3.000 |  |",
@@ -99,5 +99,5 @@ def test_the_screen_shows_cells_and_notes(table):
     console = Console(file=io.StringIO(), width=100)
     show(console, table)
     shown = console.file.getvalue()
-    for part in ("A small table", "Read this.", "a|b", "3.000", "1.50×"):
+    for part in ("A small table", "Read [this].", "a|b", "3.000", "1.50×"):
         assert part in shown

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigrad.cpu import kernel
+from minigrad.cpu.matmul import transposed
 from minigrad.cpu.tiles import both_axes
 from minigrad.cpu.vectors import MOST_LANES, copy_registers, lanes
 
@@ -76,3 +77,17 @@ def test_a_run_is_copied_and_at_most_a_register_more(dtype, at, to, count):
     np.testing.assert_array_equal(target[to : to + count], source[at : at + count])
     width = lanes(np.dtype(dtype).itemsize)
     assert not target[to + -(-count // width) * width :].any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(st.integers(0, 70), st.integers(0, 70), st.integers(0, 99))
+def test_a_matrix_is_turned_in_squares(dtype, m, n, seed):
+    a = np.random.default_rng(seed).standard_normal((m, n)).astype(dtype)
+    turned = transposed(a)
+    assert turned.flags.c_contiguous
+    np.testing.assert_array_equal(turned, a.T)
+
+
+def test_a_large_matrix_is_turned_by_all_threads():
+    a = np.arange(1500 * 130, dtype=np.float32).reshape(1500, 130)
+    np.testing.assert_array_equal(transposed(a), a.T)
