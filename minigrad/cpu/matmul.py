@@ -1,5 +1,7 @@
 """One matrix product on all threads, cut into tiles that threads share."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from minigrad.cpu import microkernel
@@ -76,6 +78,7 @@ def transposed(a):
     return out
 
 
+@lru_cache(1024)
 def _cut(m, n, k):
     """Choose the size of a tile and into how many slabs to cut k. Looks at shapes only."""
     rows, columns, worth = ROWS, max(n, 1), pieces_worth(m * n * k)

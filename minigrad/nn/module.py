@@ -66,7 +66,8 @@ class Module:
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """Walk over the modules directly inside this one."""
         for name, value in vars(self).items():
-            yield from _modules_in(name, value)
+            if isinstance(value, Module | list | tuple | dict):
+                yield from _modules_in(name, value)
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """Walk over this module (named `prefix`) and all modules inside it, outermost first."""

@@ -5,6 +5,8 @@ reads the inputs ``o·stride − before + k·dilation`` for k = 0 … kernel −
 are padding.
 """
 
+from functools import lru_cache
+
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))
 
@@ -24,6 +26,7 @@ def output_length(
     return count - 1 if (count - 1) * stride >= length + padding[0] else count
 
 
+@lru_cache(1024)  # a network asks for the same few, over and over
 def fitting_windows(
     shape: tuple[int, ...],
     kernel_size: Pair,

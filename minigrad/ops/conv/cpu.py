@@ -60,7 +60,7 @@ def col2im(cols, input_shape, kernel_size, stride, padding, dilation):
 def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """Weigh and sum each window: (N, C, H, W), (O, C/groups, kh, kw) → (N, O, oh, ow)."""
     (N, C), (O, _, *kernel_size) = x.shape[:2], weight.shape
-    oh, ow = fitting_windows(x.shape, kernel_size, stride, padding, dilation)
+    oh, ow = fitting_windows(x.shape, weight.shape[2:], stride, padding, dilation)
     image, filters = channels_last(x), _as_matrix(weight)
     start = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
     if _is_pointwise(kernel_size, stride, padding, groups):

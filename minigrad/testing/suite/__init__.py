@@ -20,6 +20,7 @@ from itertools import chain
 from minigrad.testing.suite import (
     arrays,
     engine_laws,
+    folded,
     graphs,
     losses,
     metamorphic,
@@ -36,7 +37,9 @@ __all__ = ["CASES", "SUITE", "Case", "Property", "holds"]
 
 def _by_operation() -> dict[str, dict[str, Property]]:
     """Sort all properties by operation: those that draw nothing first, since they are quick."""
-    found = properties_of(arrays, graphs, losses, metamorphic, networks, norms, training, windows)
+    found = properties_of(
+        arrays, folded, graphs, losses, metamorphic, networks, norms, training, windows
+    )
     made = chain(arrays.TABLE, arrays.FOLDING, arrays.MOVING, engine_laws.OVER_CASES)
     suite: dict[str, dict[str, Property]] = {}
     for prop in sorted([*found, *made, *engine_laws.THREADS], key=lambda p: bool(p.strategies)):
