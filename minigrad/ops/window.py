@@ -5,8 +5,6 @@ reads the inputs ``o·stride − before + k·dilation`` for k = 0 … kernel −
 are padding.
 """
 
-from functools import lru_cache
-
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))
 
@@ -26,7 +24,6 @@ def output_length(
     return count - 1 if (count - 1) * stride >= length + padding[0] else count
 
 
-@lru_cache(1024)  # a network asks for the same few, over and over
 def fitting_windows(
     shape: tuple[int, ...],
     kernel_size: Pair,
@@ -36,8 +33,8 @@ def fitting_windows(
     ceil_mode: bool = False,
 ) -> Pair:
     """Count the windows along height and width: the (oh, ow) of the output."""
-    h, w = (
-        output_length(*axis, ceil_mode)
-        for axis in zip(shape[-2:], kernel_size, stride, padding, dilation, strict=True)
+    *_, H, W = shape
+    return (
+        output_length(H, kernel_size[0], stride[0], padding[0], dilation[0], ceil_mode),
+        output_length(W, kernel_size[1], stride[1], padding[1], dilation[1], ceil_mode),
     )
-    return h, w
