@@ -89,6 +89,17 @@ def test_figures_measured_beside_other_programs_are_marked(run, monkeypatch):
     assert marked["rows"][0]["disturbed"] == 0.25
 
 
+def test_a_table_derived_from_marked_ones_is_marked_too(run, monkeypatch):
+    shares = iter([0.25, None, 0.25])
+    monkeypatch.setattr(machine.Others, "share", lambda self: next(shares))
+    _, kept = run(one=lambda _: [table("measured"), table("derived")])
+    assert "DISTURBED" in kept["tables"]["derived"]["notes"][0]
+
+
+def test_nothing_is_said_of_others_after_a_moment():
+    assert machine.Others().share() is None
+
+
 def test_later_sections_see_the_rows_of_earlier_ones(run):
     seen = {}
 

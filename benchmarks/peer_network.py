@@ -1,0 +1,61 @@
+"""The judge's network of the tests, for images of other sizes and kinds. Needs PyTorch."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from googlenet import architecture
+from tests.googlenet.torch_googlenet import Head, TorchGoogLeNet
+
+
+class PeerHead(Head):
+    """An auxiliary head with dropout, on maps of any size."""
+
+    def __init__(self, channels, classes, map_size, dropout):
+        super().__init__(channels, classes)
+        self.side = architecture.aux_side(map_size)
+        self.fits = architecture.aux_pool_fits(map_size)
+        self.fc = nn.Linear(architecture.AUX_CHANNELS * self.side**2, architecture.AUX_FEATURES)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        if self.fits:
+            x = F.avg_pool2d(x, *architecture.AUX_POOL)
+        else:
+            x = F.adaptive_avg_pool2d(x, self.side)
+        x = F.relu(self.fc(torch.flatten(F.relu(self.conv(x)), 1)))
+        return self.classifier(self.dropout(x))
+
+
+class PeerGoogLeNet(TorchGoogLeNet):
+    """GoogLeNet: three logits in training, the main one in use."""
+
+    def __init__(self, classes, in_channels, image_size, dropout, aux_dropout):
+        super().__init__(classes)
+        if in_channels != 3:
+            self.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3)
+        sizes = {s.stage.name: s.out_size for s in architecture.walk(in_channels, image_size)}
+        self.aux_4a = PeerHead(512, classes, sizes["inception_4a"], aux_dropout)
+        self.aux_4d = PeerHead(528, classes, sizes["inception_4d"], aux_dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        if self.training:
+            x, aux_4a, aux_4d = self.features(x)
+            return self.classifier(self.dropout(x)), aux_4a, aux_4d
+        return self.classifier(self.features(x)[0])
+
+    def features(self, x):
+        """Images → what the classifier sees, and the logits of the heads (None in use)."""
+        pool = lambda t: F.max_pool2d(t, 3, 2, ceil_mode=True)  # noqa: E731
+        norm = lambda t: F.local_response_norm(t, 5, 1e-4, 0.75, 1.0)  # noqa: E731
+        x = norm(pool(F.relu(self.conv1(x))))
+        x = pool(norm(F.relu(self.conv2(F.relu(self.conv2_reduce(x))))))
+        x = pool(self.inception_3b(self.inception_3a(x)))
+        x = self.inception_4a(x)
+        aux_4a = self.aux_4a(x) if self.training else None
+        x = self.inception_4d(self.inception_4c(self.inception_4b(x)))
+        aux_4d = self.aux_4d(x) if self.training else None
+        x = pool(self.inception_4e(x))
+        x = self.inception_5b(self.inception_5a(x))
+        return F.adaptive_avg_pool2d(x, 1).flatten(1), aux_4a, aux_4d
