@@ -42,6 +42,20 @@ def test_rungs_agree_to_the_bit(case):
     assert_rungs_agree(RUNGS, "col2im", cols, case.x, *window)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 3), (4, 2)])
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (1, 5), (7, 2)])
+def test_kernels_larger_than_the_map(size, kernel):
+    """Elements of the kernel that only ever meet padding: left out, with a gradient of zero."""
+    rng = np.random.default_rng(5)
+    padding = tuple((k // 2, k // 2 + extra) for k, extra in zip(kernel, (0, 1), strict=True))
+    x, weight = integers(rng, 3, 4, *size), integers(rng, 6, 2, *kernel)
+    geometry = (1, 1), padding, (1, 1), 2
+    out = assert_rungs_agree(RUNGS, "conv2d_forward", x, weight, None, *geometry)
+    gradient = integers(rng, *out.shape)
+    assert_rungs_agree(RUNGS, "conv2d_input_gradient", gradient, weight, x.shape, *geometry)
+    assert_rungs_agree(RUNGS, "conv2d_weight_gradient", gradient, x, weight.shape, *geometry)
+
+
 @given(conv2d_cases(asymmetric_padding=True))
 def test_rungs_agree_on_what_is_folded_in(case):
     """ReLU in the forward pass, its gradient with the bias's, and a gradient added to another."""

@@ -59,6 +59,8 @@ def col2im(cols, input_shape, kernel_size, stride, padding, dilation):
 
 def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """Weigh and sum each window: (N, C, H, W), (O, C/groups, kh, kw) → (N, O, oh, ow)."""
+    seen, padding = _seen_taps(x.shape, weight.shape, stride, padding, dilation)
+    weight = weight[seen]
     (N, C), (O, _, *kernel_size) = x.shape[:2], weight.shape
     oh, ow = fitting_windows(x.shape, weight.shape[2:], stride, padding, dilation)
     image, filters = channels_last(x), _as_matrix(weight)
@@ -85,6 +87,8 @@ def conv2d_input_gradient(
     gradient, weight, input_shape, stride, padding, dilation, groups, into=None
 ):
     """Hand each output's gradient back to the pixels it saw: → (N, C, H, W), or added to `into`."""
+    seen, padding = _seen_taps(input_shape, weight.shape, stride, padding, dilation)
+    weight = weight[seen]
     (N, C, H, W), (O, _, *kernel_size) = input_shape, weight.shape
     slope = channels_last(gradient)
     if winograd.suits(input_shape, weight.shape, weight.dtype, stride, padding, dilation, groups):
@@ -117,6 +121,14 @@ def conv2d_input_gradient(
 
 def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation, groups):
     """Hand each output's gradient back to the weights it used: → (O, C/groups, kh, kw)."""
+    seen, within = _seen_taps(x.shape, weight_shape, stride, padding, dilation)
+    if within != padding:
+        weight_gradient = _empty_weights(weight_shape, gradient.dtype)
+        weight_gradient[...] = 0
+        part = weight_gradient[seen]
+        geometry = stride, within, dilation, groups
+        part[...] = conv2d_weight_gradient(gradient, x, part.shape, *geometry)
+        return weight_gradient
     (O, per_group, kh, kw), C = weight_shape, x.shape[1]
     slope, image = channels_last(gradient), channels_last(x)
     if _is_pointwise((kh, kw), stride, padding, groups):
@@ -175,6 +187,37 @@ def _sum(into, image_gradient):
 def _as_matrix(weight):
     """View a weight (O, C, kh, kw) as (kh·kw·C, O), copying unless it lies in memory so."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(-1, len(weight))
+
+
+def _seen_taps(x_shape, weight_shape, stride, padding, dilation):
+    """Find the elements of the kernel that ever meet a pixel: on small maps the outer ones do not.
+
+    A 5×5 kernel that keeps the size of a 2×2 map meets it with its inner 3×3 only.
+
+    Returns
+    -------
+    seen : tuple of slices
+        Of the weight's axes.
+    padding : ((int, int), (int, int))
+        That leaves the windows where they were, for the smaller kernel.
+    """
+    if (*stride, *dilation) != (1, 1, 1, 1):
+        return (...,), padding
+    seen, within = [slice(None), slice(None)], []
+    for length, taps, (before, after) in zip(x_shape[2:], weight_shape[2:], padding, strict=True):
+        count = length + before + after - taps + 1  # of windows
+        first, end = max(0, before - count + 1), min(taps, before + length)
+        if end <= first:  # no window sees a pixel
+            return (...,), padding
+        seen.append(slice(first, end))
+        within.append((before - first, after - (taps - end)))
+    return tuple(seen), tuple(within)
+
+
+def _empty_weights(shape, dtype):
+    """Make room for weights (O, I, kh, kw), in memory (kh, kw, I, O)."""
+    O, I, kh, kw = shape
+    return empty((kh, kw, I, O), dtype).transpose(3, 2, 0, 1)
 
 
 def _is_pointwise(kernel_size, stride, padding, groups):

@@ -50,6 +50,7 @@ from minigrad.cpu.tiles import both_axes
 from minigrad.cpu.vectors import lanes
 
 FEWEST = 32  # tiles that pay for transforming the weights
+FULL = 6  # outputs of a tile that are wanted, on average
 KERNEL, OUT = 3, 4  # weights, and outputs of a tile, along one axis
 TASK_NUMBERS = 700_000  # a task forward works with, at most: what the caches of a core hold
 GRADIENT_NUMBERS = 1_800_000  # of two transforms that wait to be multiplied
@@ -145,8 +146,11 @@ def suits(x_shape, weight_shape, dtype, stride, padding, dilation, groups):
         return False
     (top, bottom), (left, right) = padding
     fitting = _allowed and dtype == np.float32 and C % lanes(4) == O % lanes(4) == 0
-    tiles = N * _tiles(H + top + bottom - 2) * _tiles(W + left + right - 2)
-    return fitting and max(top, bottom, left, right) < KERNEL and tiles >= FEWEST
+    oh, ow = H + top + bottom - 2, W + left + right - 2
+    tiles = N * _tiles(oh) * _tiles(ow)
+    # A tile costs 36 multiplications however few of its 16 outputs are wanted, with 9 each.
+    full = N * oh * ow >= FULL * tiles
+    return fitting and max(top, bottom, left, right) < KERNEL and tiles >= FEWEST and full
 
 
 # -- the three products ---------------------------------------------------------------------------
