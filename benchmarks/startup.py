@@ -63,12 +63,13 @@ def first_batch(cache: Path, run: Path) -> float:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
         said = []
-        for line in process.stdout or ():
-            if line.startswith("first batch"):
-                seconds = time.perf_counter() - started
-                process.kill()
-                return seconds
-            said.append(line)
+        try:
+            for line in process.stdout or ():
+                if line.startswith("first batch"):
+                    return time.perf_counter() - started
+                said.append(line)
+        finally:
+            process.kill()  # it would train on, also after an interrupt
     raise RuntimeError(f"googlenet train ended before its first batch: {''.join(said[-3:])}")
 
 

@@ -195,7 +195,8 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             "backward, which freed what it kept. Call backward(retain_graph=True) the first time "
             "if you need to go through it twice, or compute the result again."
         )
-    if _anomalies.get():
+    watched = _anomalies.get()
+    if watched:
         _check_finite(gradient, "backward: the gradient it starts from")
     pending: dict[Node, tuple[Array, bool]] = {root: (gradient, False)}
     for node in order:
@@ -204,12 +205,12 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             node.accumulate(gradient, fresh)
             continue
         for parent, vjp in zip(node.parents, node.vjps or (), strict=True):
-            if isinstance(vjp, Adding) and parent in pending and not _anomalies.get():
+            if isinstance(vjp, Adding) and parent in pending and not watched:
                 total, total_is_fresh = pending[parent]
                 if total_is_fresh:
                     vjp(gradient, into=total)
                     continue
-            part = _checked(node, parent, vjp(gradient))
+            part = _checked(node, parent, vjp(gradient), watched)
             # What is new belongs to us alone, and more may be added to it in place, unless its
             # numbers share memory: a broadcast view, which NumPy does not let us write to.
             part_is_fresh = part.flags.writeable and _owner(part) is not _owner(gradient)
@@ -222,7 +223,7 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             else:
                 total = np.asarray(total + part)  # NumPy's 0-d sum is no array
                 pending[parent] = total, True
-            if _anomalies.get():
+            if watched:
                 _check_finite(total, f"{parent.name}: the sum of the gradients sent to it")
         if not retain_graph:
             node.vjps = None
@@ -244,7 +245,7 @@ def descendants_first(root: Node) -> list[Node]:
     return sorted(seen, key=lambda node: node.number, reverse=True)
 
 
-def _checked(node: Node, parent: Node, gradient: Any) -> Array:
+def _checked(node: Node, parent: Node, gradient: Any, watched: bool) -> Array:
     """Hold a vjp to its contract: the parent's shape and dtype."""
     gradient = np.asarray(gradient)
     if gradient.shape != parent.shape:
@@ -254,7 +255,7 @@ def _checked(node: Node, parent: Node, gradient: Any) -> Array:
         )
     if gradient.dtype != parent.dtype:
         gradient = gradient.astype(parent.dtype)
-    if _anomalies.get():
+    if watched:
         _check_finite(gradient, f"{node.name}: the gradient it sends to {parent.name!r}")
     return gradient
 

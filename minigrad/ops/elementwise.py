@@ -36,6 +36,11 @@ def operands(name: str, *values: Operand) -> list["Tensor"]:
     A Python number, or a NumPy scalar, takes the dtype of the tensors it meets; an integer tensor
     that meets a floating one takes the floating dtype, so that float32 stays float32.
     """
+    first = values[0]
+    if isinstance(first, Variable) and first.data.dtype.kind == "f":
+        dtype = first.data.dtype
+        if all(isinstance(value, Variable) and value.data.dtype is dtype for value in values[1:]):
+            return list(values)  # the usual case: nothing to find out
     some = next((value for value in values if isinstance(value, Variable)), None)
     if some is None:
         kinds = ", ".join(type(value).__name__ for value in values)

@@ -71,6 +71,16 @@ def test_a_check_compares_every_array_of_a_step():
         check(steps, "training")
 
 
+def test_losses_are_held_closer_together_than_gradients():
+    def sides(loss, gradient):
+        return {OURS: lambda: (np.ones(1), np.ones(1)), EAGER: lambda: (loss, gradient)}
+
+    near = np.full(1, 1.01)
+    check(sides(np.ones(1), near), "training")
+    with pytest.raises(DisagreementError, match="training"):
+        check(sides(near, np.ones(1)), "training")
+
+
 def test_turns():
     assert Options().turns(7) == 7
     assert Options(quick=True).turns(7) == 2
