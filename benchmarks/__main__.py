@@ -110,6 +110,7 @@ def run(sections: list[str], options: "Options", report: "Report", beginning: Pa
                     show(console, table)
                     report.write(beginning)
         except KeyboardInterrupt:
+            report.write(beginning)
             console.print(f"stopped in {section}; measured so far: {beginning}.md", style="bold")
             return 130
         except Exception as error:

@@ -81,6 +81,14 @@ def test_an_interrupted_run_keeps_what_it_measured(run, capsys):
     assert "stopped in interrupted" in capsys.readouterr().out
 
 
+def test_the_report_that_an_interrupted_run_names_is_there(run):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    status, kept = run(interrupted=interrupted)
+    assert (status, kept["tables"]) == (130, {})
+
+
 def test_figures_measured_beside_other_programs_are_marked(run, monkeypatch):
     monkeypatch.setattr(machine.Others, "share", lambda self: 0.25)
     _, kept = run(one=lambda _: [table("one")])
