@@ -4,7 +4,7 @@ A training step makes the same arrays as the step before. Memory that is new to 
 by the operating system, page by page, when it is first touched, and that takes longer than many a
 kernel. So large arrays are cut from blocks that come back when the last array that looks at them
 is gone, and the next step allocates next to nothing. The price: blocks that lie idle, never more
-than a quarter of what was once in use.
+than half of what was once in use.
 
 Arrays begin at a multiple of 64 bytes, the width of a line of the cache and of the widest register.
 """
@@ -20,7 +20,8 @@ import numpy as np
 
 SMALLEST = 1 << 16  # bytes: below, NumPy's own memory is as good
 ALIGNMENT = 64
-SLACK = 1.25  # how much larger than asked for a block may be, and than needed all that is kept
+SMALL = 1 << 20  # bytes: a block of so many serves for all that fits
+SLACK = 1.5  # how much larger than asked for a block may be, and than needed all that is kept
 
 
 def empty(shape: int | Sequence[int], dtype: Any) -> np.ndarray:
@@ -77,7 +78,7 @@ class _Pool:
         size += ALIGNMENT
         with self.lock:
             place = bisect_left(self.free, (size,))
-            if place < len(self.free) and self.free[place].size <= size * SLACK:
+            if place < len(self.free) and self.free[place].size <= max(size * SLACK, SMALL):
                 block = self.free.pop(place)
                 self.idle -= block.size
             else:
@@ -95,10 +96,10 @@ class _Pool:
             self.idle += block.size
 
     def shrink(self, limit: int) -> None:
-        """Let go of idle blocks, the smallest first, until at most `limit` bytes lie idle."""
+        """Let go of idle blocks, the largest first, until at most `limit` bytes lie idle."""
         with self.lock:
             while self.free and self.idle > limit:
-                self.idle -= self.free.pop(0).size
+                self.idle -= self.free.pop().size
 
 
 _pool = _Pool()

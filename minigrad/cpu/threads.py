@@ -21,7 +21,7 @@ SHARES_PER_THREAD = 4  # so that a thread that was held up is not waited for
 
 # How often to look for the next job, some hundred microseconds long, and how many seconds to sleep,
 # at most, after looking in vain for the end of a job. Without compilation each look is slow.
-LOOKS = 1 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0" else 400_000
+LOOKS = 1 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0" else 2_000_000
 PATIENCE = 5e-4
 
 
@@ -150,7 +150,7 @@ class _Member(threading.Thread):
         if _take(self.jobs):
             return None
         job = int(self.signals[JOB])
-        while not watch_for_end(self.signals, job, 1 + self.looks // 10):
+        while not watch_for_end(self.signals, job, self.looks):
             self.waiter.append(True)
             if not self.ended.acquire(timeout=PATIENCE) and not _take(self.waiter):
                 self.ended.acquire()  # it is being released, or was since

@@ -55,14 +55,21 @@ def test_memory_is_used_again_when_nobody_looks_any_more():
 
 
 def test_a_block_that_is_a_little_larger_will_do_but_not_a_much_larger_one():
-    kept = memory.empty(20 * LARGE, np.uint8)  # so that a quarter of it may lie idle
-    first = address(memory.empty(4 * LARGE, np.uint8))
-    assert address(memory.empty(4 * LARGE - 100, np.uint8)) == first
-    assert address(memory.empty(2 * LARGE, np.uint8)) != first
+    kept = memory.empty(200 * LARGE, np.uint8)  # so that half of it may lie idle
+    first = address(memory.empty(40 * LARGE, np.uint8))
+    assert address(memory.empty(40 * LARGE - 100, np.uint8)) == first
+    assert address(memory.empty(20 * LARGE, np.uint8)) != first
     del kept
 
 
-def test_what_lies_idle_is_at_most_a_quarter_of_what_was_in_use(pool):
+def test_a_small_block_serves_for_all_that_fits():
+    kept = memory.empty(200 * LARGE, np.uint8)
+    first = address(memory.empty(memory.SMALL - memory.ALIGNMENT, np.uint8))
+    assert address(memory.empty(LARGE, np.uint8)) == first
+    del kept
+
+
+def test_what_is_kept_is_bounded_by_what_was_in_use(pool):
     for size in range(LARGE, 40 * LARGE, LARGE // 3):  # none fits the next
         memory.empty(size, np.uint8)
         assert pool.used == 0
