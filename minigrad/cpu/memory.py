@@ -13,7 +13,9 @@ import math
 import os
 import threading
 from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +32,7 @@ def empty(shape: int | Sequence[int], dtype: Any) -> np.ndarray:
     size = math.prod(shape) * dtype.itemsize
     if size < SMALLEST:
         return np.empty(shape, dtype)
-    return np.asarray(_Lease(shape, dtype.str, size))
+    return np.asarray(_Lease(shape, dtype.str, _pool, _pool.take(size)))
 
 
 def zeros(shape: int | Sequence[int], dtype: Any) -> np.ndarray:
@@ -42,7 +44,7 @@ def zeros(shape: int | Sequence[int], dtype: Any) -> np.ndarray:
 
 def empty_cache() -> None:
     """Give the memory that is kept for later, and not in use, back to the system."""
-    _pool.shrink(0)
+    _pool.empty()
 
 
 class _Block(NamedTuple):
@@ -54,22 +56,26 @@ class _Block(NamedTuple):
 class _Lease:
     """What an array says its memory belongs to. When it goes, the block returns to the pool."""
 
-    def __init__(self, shape: tuple[int, ...], typestr: str, size: int) -> None:
-        self.pool = _pool  # at the end of the program, the module may be gone before its arrays
-        self.block = self.pool.take(size)
-        address = self.block.address
+    def __init__(
+        self, shape: tuple[int, ...], typestr: str, pool: "_Pool", block: _Block
+    ) -> None:
+        self.give_back = partial(pool.returned.append, block)
+        address = block.address
         data = (address + -address % ALIGNMENT, False)
         self.__array_interface__ = {"shape": shape, "typestr": typestr, "data": data, "version": 3}
 
     def __del__(self) -> None:
-        self.pool.give_back(self.block)
+        # An array may go in the middle of anything, even of `take` in this very thread. So its
+        # block is only laid down here, which takes no lock and is done in one.
+        self.give_back()
 
 
 class _Pool:
     """The blocks that nobody uses, and how much was ever in use at once."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # memory may come back in the middle of anything
+        self.lock = threading.Lock()
+        self.returned: deque[_Block] = deque()  # laid down, not yet put in their place
         self.free: list[_Block] = []  # sorted: no two have one address, so arrays never compare
         self.used = self.idle = self.most = 0  # bytes
 
@@ -77,29 +83,44 @@ class _Pool:
         """Return a block with room for `size` bytes after its first aligned one."""
         size += ALIGNMENT
         with self.lock:
+            self._settle()
             place = bisect_left(self.free, (size,))
             if place < len(self.free) and self.free[place].size <= max(size * SLACK, SMALL):
                 block = self.free.pop(place)
                 self.idle -= block.size
             else:
-                self.shrink(int(max(self.most, self.used + size) * SLACK) - self.used - size)
-                memory = np.empty(size, np.uint8)
-                block = _Block(size, memory.ctypes.data, memory)
+                self._shrink(int(max(self.most, self.used + size) * SLACK) - self.used - size)
+                block = self._new(size)
             self.used += block.size
             self.most = max(self.most, self.used)
         return block
 
-    def give_back(self, block: _Block) -> None:
+    def _new(self, size: int) -> _Block:
+        try:
+            memory = np.empty(size, np.uint8)
+        except MemoryError:
+            self._shrink(0)
+            memory = np.empty(size, np.uint8)
+        return _Block(size, memory.ctypes.data, memory)
+
+    def empty(self) -> None:
+        """Let go of all idle blocks."""
         with self.lock:
+            self._settle()
+            self._shrink(0)
+
+    def _settle(self) -> None:
+        """Put what came back in its place."""
+        while self.returned:
+            block = self.returned.popleft()
             insort(self.free, block)
             self.used -= block.size
             self.idle += block.size
 
-    def shrink(self, limit: int) -> None:
+    def _shrink(self, limit: int) -> None:
         """Let go of idle blocks, the largest first, until at most `limit` bytes lie idle."""
-        with self.lock:
-            while self.free and self.idle > limit:
-                self.idle -= self.free.pop().size
+        while self.free and self.idle > limit:
+            self.idle -= self.free.pop().size
 
 
 _pool = _Pool()
@@ -107,7 +128,7 @@ _pool = _Pool()
 
 def _forget_lock() -> None:
     """In a forked child, another thread may seem to hold the lock for ever."""
-    _pool.lock = threading.RLock()
+    _pool.lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -19,8 +19,8 @@ from minigrad.cpu.signals import JOB, watch_for_end, watch_for_job
 
 SHARES_PER_THREAD = 4  # so that a thread that was held up is not waited for
 
-# How often to look for the next job, some hundred microseconds long, and how many seconds to sleep,
-# at most, after looking in vain for the end of a job. Without compilation each look is slow.
+# How often to look for the next job, about a millisecond long, and how many seconds to sleep, at
+# most, after looking in vain for the end of a job. Without compilation each look is slow.
 LOOKS = 1 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0" else 2_000_000
 PATIENCE = 5e-4
 
@@ -104,9 +104,7 @@ class _Member(threading.Thread):
         super().__init__(name="minigrad-kernel", daemon=True)
         self.looks = looks
         self.signals = np.zeros(16, np.int64)  # the numbers of the last job, and of the last done
-        self.jobs: list[
-            Callable[[], None] | None
-        ] = []  # the right to do the job, or to call it off
+        self.jobs: list[Callable[[], None] | None] = []  # the right to do it, or to call it off
         self.sleeper: list[bool] = []  # the right to wake the sleeping member
         self.waiter: list[bool] = []  # the right to wake who waits for the end
         self.awake, self.ended = threading.Lock(), threading.Lock()  # held until somebody is woken
@@ -179,27 +177,39 @@ class _Team:
         if not self.busy.acquire(blocking=False):
             job()
             return
-        while len(self.members) < self.size:
-            # More threads than processors had better sleep than watch.
-            self.members.append(_Member(LOOKS if self.size < _processors() else 1))
-        called = self.members[:helpers]
-        for member in called:
-            member.give(job)
+        ended = False
         try:
-            job()
+            called = self._members()[:helpers]
+            for member in called:
+                member.give(job)
+            try:
+                job()
+            finally:
+                errors = [member.end() for member in called]
+                ended = True
         finally:
-            errors = [member.end() for member in called]
+            if not ended:  # interrupted while waiting, say: nobody knows what the threads are at
+                self._let_go()
             self.busy.release()
         for error in errors:
             if error is not None:
                 raise error
 
+    def _members(self) -> list[_Member]:
+        while len(self.members) < self.size:
+            # More threads than processors had better sleep than watch.
+            self.members.append(_Member(LOOKS if self.size < _processors() else 1))
+        return self.members
+
+    def _let_go(self) -> None:
+        for member in self.members:
+            member.give(None)
+        self.members = []
+
     def dismiss(self) -> None:
         """Let the threads end, after the job they are at."""
         with self.busy:
-            for member in self.members:
-                member.give(None)
-            self.members = []
+            self._let_go()
 
 
 _team = _Team(get_num_threads() - 1)

@@ -55,6 +55,48 @@ def test_an_error_in_any_thread_comes_through(threads):
         run(kernel, 50)
 
 
+def test_an_interrupt_while_waiting_leaves_threads_that_work(threads, monkeypatch):
+    """Ctrl-C may come while a helper is still at its share: the next kernel gets new helpers."""
+    threads(2)
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def kernel(first, last):
+        if threading.current_thread() is threading.main_thread():
+            begun.wait(20)
+        else:
+            begun.set()
+            go_on.wait(20)
+            done.append(last)
+
+    def interrupted(member):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool._Member, "end", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(kernel, 2)
+    assert not done
+    meeting = threading.Barrier(2, timeout=20)
+    run(lambda first, last: first < 2 and meeting.wait(), 2)  # while the old helper still works
+    go_on.set()
+    threads(3)  # would wait for ever if nobody had let go of the threads
+    run(lambda first, last: None, 10)
+
+
+def test_threads_that_cannot_be_started_are_no_end(threads, monkeypatch):
+    threads(2)
+    with monkeypatch.context() as patch:
+
+        def refuse(*arguments):
+            raise RuntimeError("can't start new thread")
+
+        patch.setattr(pool, "_Member", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            run(lambda first, last: None, 10)
+    meeting = threading.Barrier(2, timeout=20)
+    run(lambda first, last: first < 2 and meeting.wait(), 2)
+
+
 def test_callers_side_by_side(threads):
     """Two threads of the user's may compute at once."""
     threads(2)
