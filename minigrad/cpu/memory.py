@@ -56,9 +56,7 @@ class _Block(NamedTuple):
 class _Lease:
     """What an array says its memory belongs to. When it goes, the block returns to the pool."""
 
-    def __init__(
-        self, shape: tuple[int, ...], typestr: str, pool: "_Pool", block: _Block
-    ) -> None:
+    def __init__(self, shape: tuple[int, ...], typestr: str, pool: "_Pool", block: _Block) -> None:
         self.give_back = partial(pool.returned.append, block)
         address = block.address
         data = (address + -address % ALIGNMENT, False)

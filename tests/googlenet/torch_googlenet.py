@@ -64,16 +64,20 @@ class TorchGoogLeNet(nn.Module):
         self.classifier = nn.Linear(1024, classes)
 
     def forward(self, x):
+        x, aux_4a, aux_4d = self.features(x)
+        return self.classifier(x), aux_4a, aux_4d
+
+    def features(self, x, heads=True):
+        """Images → what the classifier sees, and the logits of the heads (or None)."""
         pool = lambda t: F.max_pool2d(t, 3, 2, ceil_mode=True)  # noqa: E731
         norm = lambda t: F.local_response_norm(t, 5, 1e-4, 0.75, 1.0)  # noqa: E731
         x = norm(pool(F.relu(self.conv1(x))))
         x = pool(norm(F.relu(self.conv2(F.relu(self.conv2_reduce(x))))))
         x = pool(self.inception_3b(self.inception_3a(x)))
         x = self.inception_4a(x)
-        aux_4a = self.aux_4a(x)
+        aux_4a = self.aux_4a(x) if heads else None
         x = self.inception_4d(self.inception_4c(self.inception_4b(x)))
-        aux_4d = self.aux_4d(x)
+        aux_4d = self.aux_4d(x) if heads else None
         x = pool(self.inception_4e(x))
         x = self.inception_5b(self.inception_5a(x))
-        x = F.adaptive_avg_pool2d(x, 1).flatten(1)
-        return self.classifier(x), aux_4a, aux_4d
+        return F.adaptive_avg_pool2d(x, 1).flatten(1), aux_4a, aux_4d

@@ -5,8 +5,21 @@ must agree bit for bit: no tolerance.
 """
 
 import inspect
+from contextlib import contextmanager
 
 import numpy as np
+
+import minigrad
+
+
+@contextmanager
+def without_winograd():
+    """Convolve by plain sums alone, which are exact on integers."""
+    minigrad.allow_winograd(False)
+    try:
+        yield
+    finally:
+        minigrad.allow_winograd(True)
 
 
 def integers(rng, *shape, low=-4, high=5, dtype=np.float32):

@@ -10,6 +10,7 @@ from minigrad import functional as F
 from minigrad import tensor
 from minigrad.cpu.vectors import lanes
 from minigrad.ops.conv import cpu, vectorized, winograd
+from tests.ops.rungs import without_winograd
 
 LANES = lanes(4)
 UNIT = 2.0**-24  # half a step of float32 at 1
@@ -148,19 +149,25 @@ def errors(function, rung, *arguments):
     return np.sqrt(np.square(got - wanted).mean() / np.square(wanted).mean())
 
 
-def test_errors_are_about_those_of_the_plain_sum():
-    """The reason for the points 2/3 and 3/2. With 1 and 2 they are four times larger."""
+def test_errors_are_less_than_twice_those_of_the_plain_sum():
+    """The reason for the points 2/3 and 3/2. With 1/2 and 2 they are past 2.5 times.
+
+    All three products are held against the sum of 576 products forward. (The plain gradient of the
+    input is more exact than that: it sums nine times 64.)
+    """
     rng = np.random.default_rng(1)
-    x = rng.standard_normal((2, 64, 24, 24), dtype=np.float32)
+    x = rng.standard_normal((1, 64, 24, 24), dtype=np.float32)
     weight = rng.standard_normal((64, 64, 3, 3), dtype=np.float32)
-    gradient = rng.standard_normal((2, 64, 24, 24), dtype=np.float32)
+    gradient = rng.standard_normal((1, 64, 24, 24), dtype=np.float32)
     geometry = (1, 1), ((1, 1), (1, 1)), (1, 1), 1
+    with without_winograd():
+        plain = errors("conv2d_forward", cpu, x, weight, None, *geometry)
     for function, *arguments in (
         ("conv2d_forward", x, weight, None),
         ("conv2d_input_gradient", gradient, weight, x.shape),
         ("conv2d_weight_gradient", gradient, x, weight.shape),
     ):
-        assert errors(function, cpu, *arguments, *geometry) < 1.5e-6
+        assert 0 < errors(function, cpu, *arguments, *geometry) < 2 * plain, function
 
 
 def test_relu_and_bias_in_the_tile():
@@ -212,10 +219,7 @@ def test_it_can_be_switched_off():
     with minigrad.kernels("vectorized"):
         exact = F.conv2d(tensor(x), tensor(weight)).data
     assert (F.conv2d(tensor(x), tensor(weight)).data != exact).any()
-    minigrad.allow_winograd(False)
-    try:
+    with without_winograd():
         np.testing.assert_array_equal(F.conv2d(tensor(x), tensor(weight)).data, exact)
-    finally:
-        minigrad.allow_winograd(True)
     with pytest.raises(TypeError, match=r"allow_winograd: allowed must be a bool, got 'no'"):
         minigrad.allow_winograd("no")

@@ -26,13 +26,15 @@ which is linear in g: transpose all maps::
     ḡ = Gᵀ [ Σ (A Ȳ Aᵀ) ⊙ (Bᵀ X B) ] G      summed over tiles: 36 products (C, tiles) · (tiles, O)
 
 **Rounding.** Other sums than im2col's, hence other roundings. How much they cost depends on the
-points: they are 0, ±p, ±1/p and infinity with p = 2/3, for which the largest error seen is about
-that of the plain sum; with the usual 0, ±1, ±2 it is four times larger. It is never more than ::
+points: they are 0, ±p, ±1/p and infinity with p = 2/3, for which the error is less than twice that
+of the plain sum in root mean square; with the usual 0, ±1, ±2 it is more than three times as large.
+It is never more than ::
 
     γ(C + 40) · |Aᵀ| [ Σ (|G| |g| |Gᵀ|) ⊙ (|Bᵀ| |X| |B|) ] |A|,    γ(n) = n·u / (1 − n·u)
 
-with u = 2⁻²⁴: so many roundings, at most, lie between an input and an output. Integers do not come
-out exact; whoever needs them to calls `minigrad.allow_winograd` with False.
+with u = 2⁻²⁴: so many roundings, at most, lie between an input and an output. For the input's
+gradient O takes the place of C, and for the weights' the number of tiles. Integers do not come out
+exact; whoever needs them to calls `minigrad.allow_winograd` with False.
 
 S. Winograd, "Arithmetic complexity of computations", 1980; A. Lavin and S. Gray, "Fast algorithms
 for convolutional neural networks", CVPR 2016.
