@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,6 +135,10 @@ class Leaf(Node):
     __slots__ = ("tensor",)
 
     def __init__(self, tensor: Variable) -> None:
+        if tensor.data.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad: only floating tensors can have one, not {tensor.data.dtype}"
+            )
         super().__init__("leaf", tensor.data, (), ())
         self.tensor = weakref.ref(tensor)  # the tensor holds its node; a circle would keep both
 
@@ -171,10 +176,13 @@ def record(name: str, result: Any, *rules: tuple[Variable, Vjp]) -> "Tensor":
         _check_finite(result, f"{name}: its output")
     made = rules[0][0].new(result)
     if _recording.get():
-        needed = [(parent.node, vjp) for parent, vjp in rules if parent.node is not None]
-        if needed:
-            parents, vjps = zip(*needed, strict=True)
-            made.node = Node(name, result, parents, vjps)
+        parents, vjps = [], []
+        for parent, vjp in rules:
+            if parent.node is not None:
+                parents.append(parent.node)
+                vjps.append(vjp)
+        if parents:
+            made.node = Node(name, result, tuple(parents), tuple(vjps))
     return made
 
 
@@ -189,7 +197,7 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
         Keep what the vjps hold, for another backward. Otherwise it is freed node by node.
     """
     order = descendants_first(root)
-    if any(node.vjps is None for node in order):
+    if None in map(attrgetter("vjps"), order):
         raise RuntimeError(
             f"backward: the graph behind this {root.name!r} was already used by an earlier "
             "backward, which freed what it kept. Call backward(retain_graph=True) the first time "
@@ -199,31 +207,26 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
     if watched:
         _check_finite(gradient, "backward: the gradient it starts from")
     pending: dict[Node, tuple[Array, bool]] = {root: (gradient, False)}
+    nothing: Any = (None, False)
     for node in order:
         gradient, fresh = pending.pop(node)
         if isinstance(node, Leaf):
             node.accumulate(gradient, fresh)
             continue
         for parent, vjp in zip(node.parents, node.vjps or (), strict=True):
-            if isinstance(vjp, Adding) and parent in pending and not watched:
-                total, total_is_fresh = pending[parent]
-                if total_is_fresh:
-                    vjp(gradient, into=total)
-                    continue
-            part = _checked(node, parent, vjp(gradient), watched)
-            # What is new belongs to us alone, and more may be added to it in place, unless its
-            # numbers share memory: a broadcast view, which NumPy does not let us write to.
-            part_is_fresh = part.flags.writeable and _owner(part) is not _owner(gradient)
-            if parent not in pending:
-                pending[parent] = part, part_is_fresh
+            total, total_is_fresh = pending.get(parent, nothing)
+            if total_is_fresh and isinstance(vjp, Adding) and not watched:
+                vjp(gradient, into=total)
                 continue
-            total, total_is_fresh = pending[parent]
-            if total_is_fresh:
+            part = _checked(node, parent, vjp(gradient), watched)
+            if total is None:
+                pending[parent] = part, _is_new(part, gradient)
+            elif total_is_fresh:
                 total += part
             else:
                 total = np.asarray(total + part)  # NumPy's 0-d sum is no array
                 pending[parent] = total, True
-            if watched:
+            if watched and total is not None:
                 _check_finite(total, f"{parent.name}: the sum of the gradients sent to it")
         if not retain_graph:
             node.vjps = None
@@ -242,12 +245,14 @@ def descendants_first(root: Node) -> list[Node]:
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=lambda node: node.number, reverse=True)
+    return sorted(seen, key=attrgetter("number"), reverse=True)
 
 
 def _checked(node: Node, parent: Node, gradient: Any, watched: bool) -> Array:
     """Hold a vjp to its contract: the parent's shape and dtype."""
     gradient = np.asarray(gradient)
+    if gradient.shape == parent.shape and gradient.dtype is parent.dtype and not watched:
+        return gradient  # the usual case
     if gradient.shape != parent.shape:
         raise RuntimeError(
             f"backward: the vjp of {node.name!r} gave a gradient of shape {gradient.shape} for "
@@ -260,10 +265,21 @@ def _checked(node: Node, parent: Node, gradient: Any, watched: bool) -> Array:
     return gradient
 
 
+def _is_new(part: Array, gradient: Array) -> bool:
+    """Tell whether a part was made for us alone, so that more may be added to it in place.
+
+    Not if it shares memory with the gradient it was made of; nor if its numbers share memory among
+    themselves: a broadcast view, which NumPy does not let us write to.
+    """
+    if part is gradient or not part.flags.writeable:
+        return False
+    return part.base is None or _owner(part) is not _owner(gradient)
+
+
 def _owner(array: Array) -> object:
     """Return the array that holds the memory which `array` looks at."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    while isinstance(base := array.base, np.ndarray):
+        array = base
     return array
 
 

@@ -76,10 +76,6 @@ class Tensor(Variable):
     __slots__ = ()
     __array_ufunc__ = None  # array + tensor is ours to compute, not NumPy's
 
-    def __init__(self, data: Array, requires_grad: bool = False) -> None:
-        _only_floats(data, requires_grad)
-        super().__init__(data, requires_grad)
-
     def new(self, data: Array) -> "Tensor":
         """Make a plain tensor of `data`."""
         return Tensor(data)
@@ -123,7 +119,6 @@ class Tensor(Variable):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        _only_floats(self.data, wanted)
         if self.node is not None and not isinstance(self.node, Leaf):
             raise RuntimeError(
                 f"requires_grad: this tensor was made by {self.node.name!r} and passes gradients "
@@ -383,8 +378,3 @@ class Tensor(Variable):
 def _compare(name: str, function: Callable[..., Any], x: Tensor, other: Any) -> Tensor:
     other = other.data if isinstance(other, Variable) else other
     return Tensor(np.asarray(elementwise.combine(name, function, x.data, other)))
-
-
-def _only_floats(data: Array, requires_grad: bool) -> None:
-    if requires_grad and data.dtype.kind != "f":
-        raise TypeError(f"requires_grad: only floating tensors can have one, not {data.dtype}")

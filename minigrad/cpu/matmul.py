@@ -41,30 +41,29 @@ def matmul(a, b, transpose_a=False, bias=None, relu=False, into=None):
     m, k = a.shape[::-1] if transpose_a else a.shape
     n = b.shape[1]
     rows, columns, slabs = _cut(m, n, k)
+    tiles = slabs * -(-m // rows) * -(-n // columns)  # none if there is nothing to compute
+    start = np.zeros(n, a.dtype) if bias is None else np.ascontiguousarray(bias)
     if into is not None and slabs == 1:
-        arrays = a, b, np.zeros(n, a.dtype), into[np.newaxis]
-        run(
-            _tiles,
-            -(-m // rows) * -(-n // columns),
-            *arrays,
-            transpose_a,
-            rows,
-            columns,
-            False,
-            True,
-        )
+        whole = into[np.newaxis]
+        run(_tiles, tiles, a, b, start, whole, transpose_a, rows, columns, False, True)
         return into
     out = empty((slabs, m, n), a.dtype)
-    start = np.zeros(n, a.dtype) if bias is None else np.ascontiguousarray(bias)
-    tiles = slabs * -(-m // rows) * -(-n // columns)  # none if there is nothing to compute
     run(_tiles, tiles, a, b, start, out, transpose_a, rows, columns, relu and slabs == 1, False)
-    # Slabs are partial sums over k, and are always added in the same order.
     if slabs == 1:
         return out[0]
-    total = out.sum(axis=0)
+    total = add_slabs(out)
     if into is not None:
         return np.add(into, total, out=into)
     return np.maximum(total, 0, out=total) if relu else total
+
+
+def add_slabs(slabs):
+    """Add up partial sums, always in their order: (slabs, …) → (…)."""
+    if len(slabs) == 1:
+        return slabs[0]
+    total = empty(slabs.shape[1:], slabs.dtype)
+    run(_add, -(-total.size // STRIP), slabs.reshape(len(slabs), -1), total.reshape(-1))
+    return total
 
 
 def transposed(a):
@@ -81,7 +80,9 @@ def transposed(a):
 @lru_cache(1024)
 def _cut(m, n, k):
     """Choose the size of a tile and into how many slabs to cut k. Looks at shapes only."""
-    rows, columns, worth = ROWS, max(n, 1), pieces_worth(m * n * k)
+    columns, worth = max(n, 1), pieces_worth(m * n * k)
+    # Tiles come in fours, so that two or four threads have as many each.
+    rows = max(_share(m, 4 * _pieces(m, 4 * ROWS), microkernel.ROWS), microkernel.ROWS)
     if _pieces(m, rows) < worth:  # few rows: cut them finer, then the columns too
         rows = max(FINEST[0], _share(m, worth, microkernel.ROWS))
         columns = max(FINEST[1], _share(n, -(-worth // _pieces(m, rows)), 32))
@@ -131,6 +132,22 @@ def _tiles(first, last, a, b, start, out, transpose_a, rows, columns, relu, add)
         gemm(part, b[k_start:k_end, j:j_end], c, transpose_a, slab == 0)
         if relu:
             rectify(c)
+
+
+STRIP = 1 << 13  # numbers of a sum in one task: they stay in the first cache
+
+
+@kernel
+def _add(first, last, slabs, total):
+    """Task t adds up numbers t·STRIP …"""
+    for task in range(first, last):
+        start, end = task * STRIP, min((task + 1) * STRIP, len(total))
+        strip = total[start:end]
+        strip[:] = slabs[0, start:end]
+        for s in range(1, len(slabs)):
+            more = slabs[s, start:end]
+            for i in range(len(strip)):
+                strip[i] += more[i]
 
 
 BLOCK = 16  # rows are turned in multiples of this: whole squares, however wide a register is

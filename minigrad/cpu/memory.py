@@ -3,8 +3,8 @@
 A training step makes the same arrays as the step before. Memory that is new to a process is cleared
 by the operating system, page by page, when it is first touched, and that takes longer than many a
 kernel. So large arrays are cut from blocks that come back when the last array that looks at them
-is gone, and the next step allocates next to nothing. The price: blocks that lie idle, never more
-than half of what was once in use.
+is gone, and the next step allocates next to nothing. The price: blocks that lie idle. All blocks
+together are never more than twice what was once in use.
 
 Arrays begin at a multiple of 64 bytes, the width of a line of the cache and of the widest register.
 """
@@ -23,7 +23,8 @@ import numpy as np
 SMALLEST = 1 << 16  # bytes: below, NumPy's own memory is as good
 ALIGNMENT = 64
 SMALL = 1 << 20  # bytes: a block of so many serves for all that fits
-SLACK = 1.5  # how much larger than asked for a block may be, and than needed all that is kept
+SLACK = 1.5  # how much larger than asked for a block may be
+KEPT = 2.0  # how much larger than what was once in use all that is kept may be
 
 
 def empty(shape: int | Sequence[int], dtype: Any) -> np.ndarray:
@@ -87,7 +88,7 @@ class _Pool:
                 block = self.free.pop(place)
                 self.idle -= block.size
             else:
-                self._shrink(int(max(self.most, self.used + size) * SLACK) - self.used - size)
+                self._shrink(int(max(self.most, self.used + size) * KEPT) - self.used - size)
                 block = self._new(size)
             self.used += block.size
             self.most = max(self.most, self.used)

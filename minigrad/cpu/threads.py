@@ -6,10 +6,10 @@ the tasks may be dealt out in any way, and the bits of the result are the same f
 threads. How the work is cut into tasks must therefore never look at the number of threads.
 """
 
-import itertools
 import os
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.cpu.memory import empty
 from minigrad.cpu.signals import JOB, watch_for_end, watch_for_job
 
-SHARES_PER_THREAD = 4  # so that a thread that was held up is not waited for
+FINEST = 16  # shares of so small a size for each thread: none is waited for much longer
 
 # How often to look for the next job, about a millisecond long, and how many seconds to sleep, at
 # most, after looking in vain for the end of a job. Without compilation each look is slow.
@@ -71,18 +71,30 @@ def run(
         flat array with no values in particular.
     """
     threads = min(get_num_threads(), tasks)
-    size = max(1, -(-tasks // (SHARES_PER_THREAD * threads))) if threads > 1 else tasks
-    firsts = itertools.count(0, size)  # drawing from it is atomic under the GIL
+    shares = iter(_shares(tasks, threads))  # drawing from it is atomic under the GIL
 
     def take_shares() -> None:
         own = () if scratch is None else (_scratch(*scratch),)
-        while (first := next(firsts)) < tasks:
-            kernel(first, min(first + size, tasks), *arguments, *own)
+        for first, last in shares:
+            kernel(first, last, *arguments, *own)
 
     if threads > 1:
         _team.work(take_shares, threads - 1)
     elif tasks:
         take_shares()
+
+
+@lru_cache(1024)
+def _shares(tasks: int, threads: int) -> list[tuple[int, int]]:
+    """Cut the tasks into shares: large ones first, for speed, and small ones last, for balance."""
+    if threads < 2:
+        return [(0, tasks)]
+    shares, first, least = [], 0, max(1, tasks // (FINEST * threads))
+    while first < tasks:
+        size = max(least, (tasks - first) // (2 * threads))
+        shares.append((first, min(first + size, tasks)))
+        first += size
+    return shares
 
 
 def _scratch(count: int, dtype: Any) -> np.ndarray:

@@ -10,6 +10,8 @@ import numpy as np
 from minigrad.autograd import Variable
 from minigrad.ops.window import Padding, Pair, fitting_windows
 
+FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+
 _complex_allowed: ContextVar[bool] = ContextVar("complex_allowed", default=False)
 
 
@@ -56,22 +58,22 @@ def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
             f"{name}: {argument} must be a Tensor, got {type(value).__name__} "
             "(minigrad.tensor makes one)"
         )
-    allowed = (np.float32, np.float64, *((np.complex128,) if complex_allowed() else ()))
-    if value.data.dtype not in allowed:
-        raise TypeError(f"{name}: {argument} must be float32 or float64, got {value.data.dtype}")
-    if ndims and value.data.ndim not in ndims:
+    data = value.data
+    if data.dtype not in FLOATS and not (data.dtype == np.complex128 and complex_allowed()):
+        raise TypeError(f"{name}: {argument} must be float32 or float64, got {data.dtype}")
+    if ndims and data.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims)
         layout = " (N, C, H, W)" if ndims == (4,) else ""
         raise ValueError(
-            f"{name}: {argument} must have {axes} axes{layout}, got shape {value.data.shape}"
+            f"{name}: {argument} must have {axes} axes{layout}, got shape {data.shape}"
         )
 
 
 def check_same_dtype(name: str, **tensors: Any) -> None:
     """Insist that all tensors given have the dtype of the first."""
-    (first, x), *others = [(a, t) for a, t in tensors.items() if t is not None]
-    for argument, t in others:
-        if t.data.dtype != x.data.dtype:
+    first, x = next(iter(tensors.items()))
+    for argument, t in tensors.items():
+        if t is not None and t.data.dtype != x.data.dtype:
             raise TypeError(
                 f"{name}: {argument} has dtype {t.data.dtype} but {first} has {x.data.dtype}"
             )
@@ -88,6 +90,10 @@ def check_axis(name: str, axis: Any, ndim: int) -> int:
 
 def pair(name: str, argument: str, value: Any, least: int) -> Pair:
     """Read an integer, or a pair of integers for height and width, each at least `least`."""
+    if type(value) is int and value >= least:
+        return value, value
+    if type(value) is tuple and [*map(type, value)] == [int, int] and min(value) >= least:
+        return value
     both = tuple(value) if isinstance(value, tuple | list) else (value, value)
     right = len(both) == 2 and all(
         isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= least for n in both
@@ -107,6 +113,15 @@ def window_padding(
 
     ``"same"`` keeps the size; where the kernel needs an odd number, the end gets the extra one.
     """
+    if isinstance(padding, str):
+        return _named_padding(name, padding, kernel_size, stride, dilation)
+    h, w = pair(name, "padding", padding, 0)
+    return (h, h), (w, w)
+
+
+def _named_padding(
+    name: str, padding: str, kernel_size: Pair, stride: Pair, dilation: Pair
+) -> Padding:
     if padding == "valid":
         return (0, 0), (0, 0)
     if padding == "same":
@@ -115,10 +130,7 @@ def window_padding(
         totals = [d * (k - 1) for k, d in zip(kernel_size, dilation, strict=True)]
         (h, w) = ((total // 2, total - total // 2) for total in totals)
         return h, w
-    if isinstance(padding, str):
-        raise ValueError(f'{name}: padding must be "same", "valid" or numbers, got {padding!r}')
-    both = pair(name, "padding", padding, 0)
-    return (both[0], both[0]), (both[1], both[1])
+    raise ValueError(f'{name}: padding must be "same", "valid" or numbers, got {padding!r}')
 
 
 def output_size(

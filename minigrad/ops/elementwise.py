@@ -5,7 +5,7 @@ back: that is `unbroadcast`, and with it every rule below is the one from the ta
 """
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
     return gradient.sum(axis=(*range(added), *stretched), keepdims=True).reshape(shape)
 
 
-def operands(name: str, *values: Operand) -> list["Tensor"]:
+def operands(name: str, *values: Operand) -> Sequence["Tensor"]:
     """Make tensors of all `values`, of dtypes that combine without surprise.
 
     A Python number, or a NumPy scalar, takes the dtype of the tensors it meets; an integer tensor
@@ -39,8 +39,11 @@ def operands(name: str, *values: Operand) -> list["Tensor"]:
     first = values[0]
     if isinstance(first, Variable) and first.data.dtype.kind == "f":
         dtype = first.data.dtype
-        if all(isinstance(value, Variable) and value.data.dtype is dtype for value in values[1:]):
-            return list(values)  # the usual case: nothing to find out
+        for value in values:
+            if not isinstance(value, Variable) or value.data.dtype is not dtype:
+                break
+        else:  # the usual case: nothing to find out
+            return values
     some = next((value for value in values if isinstance(value, Variable)), None)
     if some is None:
         kinds = ", ".join(type(value).__name__ for value in values)

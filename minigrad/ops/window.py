@@ -17,7 +17,7 @@ def output_length(
     In ceil mode a last window may hang over the end, but must start in the image or in the
     padding before it.
     """
-    room = length + sum(padding) - dilation * (kernel - 1) - 1
+    room = length + padding[0] + padding[1] - dilation * (kernel - 1) - 1
     if not ceil_mode:
         return room // stride + 1
     count = -(-room // stride) + 1
@@ -33,7 +33,7 @@ def fitting_windows(
     ceil_mode: bool = False,
 ) -> Pair:
     """Count the windows along height and width: the (oh, ow) of the output."""
-    *_, H, W = shape
+    H, W = shape[-2:]
     return (
         output_length(H, kernel_size[0], stride[0], padding[0], dilation[0], ceil_mode),
         output_length(W, kernel_size[1], stride[1], padding[1], dilation[1], ceil_mode),

@@ -13,6 +13,7 @@ from llvmlite import binding
 from numba import types
 
 from minigrad.cpu import gemm, kernel, microkernel, vectors
+from minigrad.cpu.matmul import add_slabs
 from minigrad.cpu.vectors import lanes as vectors_lanes
 from tests.ops.rungs import integers
 
@@ -110,3 +111,11 @@ def test_a_tile_fits_into_the_registers(features, width, registers, monkeypatch)
     assert there["BYTES"] == width
     assert there["columns"](4) * 4 == there["columns"](8) * 8 == there["VECTORS"] * width
     assert there["ROWS"] * there["VECTORS"] + there["VECTORS"] + 1 <= registers
+
+
+@pytest.mark.parametrize("slabs", [1, 2, 5])
+@pytest.mark.parametrize("shape", [(1,), (3, 7), (2, 5000), (4, 1, 4097)])
+def test_slabs_are_added_in_their_order(slabs, shape):
+    """To the bit as NumPy adds along the first axis, whatever the number of threads."""
+    partial = np.random.default_rng(slabs).standard_normal((slabs, *shape), dtype=np.float32)
+    np.testing.assert_array_equal(add_slabs(partial), partial.sum(axis=0))

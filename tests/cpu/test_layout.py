@@ -1,6 +1,7 @@
 """Memory layouts: views where possible, copies where not, the same numbers always."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +43,15 @@ def test_channels_last_and_first():
     assert last.flags.c_contiguous
     np.testing.assert_array_equal(channels_first(last), x)
     assert np.shares_memory(channels_last(channels_first(last)), last)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 70, 65), (1, 4, 1, 4097), (3, 2, 64, 64), (1, 5, 90, 90)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_pictures_are_interleaved(shape, dtype):
+    """Large ones with few channels by a kernel of ours, the others by NumPy."""
+    x = np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
+    pixels = channels_last(x)
+    assert pixels.flags.c_contiguous
+    assert pixels.dtype == dtype
+    np.testing.assert_array_equal(pixels, x.transpose(0, 2, 3, 1))
+    assert np.shares_memory(channels_last(channels_first(pixels)), pixels)

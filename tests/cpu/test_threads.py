@@ -38,6 +38,18 @@ def test_every_task_runs_once(tasks, count):
     assert (done == 1).all()
 
 
+@given(st.integers(1, 3000), st.integers(2, 8))
+def test_shares_are_large_first_and_small_last(tasks, count):
+    """So that in the end nobody waits long for another."""
+    shares = pool._shares(tasks, count)
+    assert [first for first, _ in shares] == [0, *(last for _, last in shares[:-1])]
+    assert shares[-1][1] == tasks
+    sizes = [last - first for first, last in shares]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] <= max(1, tasks // (2 * count))
+    assert sizes[-1] <= max(1, tasks // (16 * count))
+
+
 def test_several_threads_take_part(threads):
     threads(3)
     meeting = threading.Barrier(3, timeout=20)  # passes only if three are there at once

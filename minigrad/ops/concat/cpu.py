@@ -11,8 +11,6 @@ what it writes lies in one piece.
 
 import math
 
-import numpy as np
-
 from minigrad.cpu import run
 from minigrad.cpu.memory import empty
 
@@ -22,16 +20,19 @@ BLOCK = 1 << 17  # numbers in one task, about
 def concat_forward(arrays, axis):
     """Put the arrays one behind the other along an axis."""
     order = _memory_order(arrays)
-    lengths = [a.shape[axis] for a in arrays]
     shape = list(arrays[0].shape)
-    shape[axis] = sum(lengths)
+    shape[axis] = sum(a.shape[axis] for a in arrays)
     out = empty([shape[i] for i in order], arrays[0].dtype)
-    rows, inner = _as_rows(out, order, axis)
-    parts = [_as_rows(a.transpose(order), order, axis)[0] for a in arrays]
-    stops = np.cumsum([n * inner for n in lengths])
-    places = [rows[:, b - p.shape[1] : b] for p, b in zip(parts, stops, strict=True)]
-    _copy_rows(parts, places, rows.shape)
-    return out.transpose(np.argsort(order))
+    rows = _as_rows(out, order, axis)
+    parts, places, start = [], [], 0
+    for a in arrays:
+        part = _as_rows(a.transpose(order), order, axis)
+        parts.append(part)
+        places.append(rows[:, start : start + part.shape[1]])
+        start += part.shape[1]
+    step = max(1, BLOCK // max(rows.shape[1], 1))
+    run(_copy, -(-rows.shape[0] // step), parts, places, step)
+    return out.transpose([order.index(i) for i in range(out.ndim)])
 
 
 def concat_input_gradient(gradient, start, length, axis):
@@ -54,18 +55,9 @@ def _memory_order(arrays):
 
 
 def _as_rows(x, order, axis):
-    """View x, whose axes are in `order`, as a matrix.
-
-    Also tell how many numbers of a row belong to one place of `axis`.
-    """
+    """View x, whose axes are in `order`, as a matrix: its rows are one array's share of `axis`."""
     at = order.index(axis)
-    inner = math.prod(x.shape[at + 1 :])
-    return x.reshape(math.prod(x.shape[:at]), x.shape[at] * inner), inner
-
-
-def _copy_rows(sources, targets, shape):
-    step = max(1, BLOCK // max(shape[1], 1))
-    run(_copy, -(-shape[0] // step), sources, targets, step)
+    return x.reshape(math.prod(x.shape[:at]), math.prod(x.shape[at:]))
 
 
 def _copy(first, last, sources, targets, step):

@@ -28,7 +28,7 @@ from minigrad.cpu import microkernel
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.gemm import gemm
 from minigrad.cpu.layout import channels_first, channels_last, runs
-from minigrad.cpu.matmul import matmul, pieces_worth, rectify, transposed
+from minigrad.cpu.matmul import add_slabs, matmul, pieces_worth, rectify, transposed
 from minigrad.cpu.memory import empty, zeros
 from minigrad.cpu.threads import run
 from minigrad.ops.conv import columns, winograd
@@ -60,22 +60,24 @@ def col2im(cols, input_shape, kernel_size, stride, padding, dilation):
 
 def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=False):
     """Weigh and sum each window: (N, C, H, W), (O, C/groups, kh, kw) → (N, O, oh, ow)."""
+    (N, C, H, W), O = x.shape, len(weight)
+    if _is_pointwise(weight.shape, stride, padding, groups):
+        pixels = channels_last(x).reshape(-1, C)
+        out = matmul(pixels, _as_matrix(weight), bias=bias, relu=relu)
+        return channels_first(out.reshape(N, H, W, O))
     seen, padding = _seen_taps(x.shape, weight.shape, stride, padding, dilation)
     weight = weight[seen]
-    (N, C), (O, _, *kernel_size) = x.shape[:2], weight.shape
-    oh, ow = fitting_windows(x.shape, weight.shape[2:], stride, padding, dilation)
+    kernel_size = weight.shape[2:]
+    oh, ow = fitting_windows(x.shape, kernel_size, stride, padding, dilation)
     image, filters = channels_last(x), _as_matrix(weight)
     start = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
-    if _is_pointwise(kernel_size, stride, padding, groups):
-        out = matmul(image.reshape(-1, C), filters, bias=start, relu=relu)
-        return channels_first(out.reshape(N, oh, ow, O))
     origin = padding[0][0], padding[1][0]
     if winograd.suits(x.shape, weight.shape, x.dtype, stride, padding, dilation, groups):
         filters = filters.reshape(*kernel_size, C, O)
         return channels_first(winograd.forward(image, filters, start, origin, (oh, ow), relu))
     out = empty((N, oh, ow, O), x.dtype)
     rows = _tile_rows(N * oh * ow, *filters.shape)
-    geometry = (*kernel_size,), stride, origin, dilation
+    geometry = kernel_size, stride, origin, dilation
     run(
         _forward, -(-N * oh * ow // rows),
         image, filters, start, out, rows, *geometry, groups, relu,
@@ -88,28 +90,29 @@ def conv2d_input_gradient(
     gradient, weight, input_shape, stride, padding, dilation, groups, into=None
 ):
     """Hand each output's gradient back to the pixels it saw: → (N, C, H, W), or added to `into`."""
-    seen, padding = _seen_taps(input_shape, weight.shape, stride, padding, dilation)
-    weight = weight[seen]
-    (N, C, H, W), (O, _, *kernel_size) = input_shape, weight.shape
+    (N, C, H, W), O = input_shape, len(weight)
     slope = channels_last(gradient)
-    if winograd.suits(input_shape, weight.shape, weight.dtype, stride, padding, dilation, groups):
-        filters = _as_matrix(weight).reshape(*kernel_size, C, O)
-        origin = padding[0][0], padding[1][0]
-        return _sum(into, winograd.input_gradient(slope, filters, origin, (H, W)))
-    filters = transposed(_as_matrix(weight))
-    if _is_pointwise(kernel_size, stride, padding, groups):
+    if _is_pointwise(weight.shape, stride, padding, groups):
+        filters = transposed(_as_matrix(weight))
         rows = None if into is None else channels_last(into).reshape(-1, C)
         if rows is None or not np.shares_memory(rows, into):
             return _sum(into, matmul(slope.reshape(-1, O), filters).reshape(N, H, W, C))
         matmul(slope.reshape(-1, O), filters, into=rows)
         return into
+    seen, padding = _seen_taps(input_shape, weight.shape, stride, padding, dilation)
+    weight = weight[seen]
+    kernel_size, origin = weight.shape[2:], (padding[0][0], padding[1][0])
+    if winograd.suits(input_shape, weight.shape, weight.dtype, stride, padding, dilation, groups):
+        filters = _as_matrix(weight).reshape(*kernel_size, C, O)
+        return _sum(into, winograd.input_gradient(slope, filters, origin, (H, W)))
+    filters = transposed(_as_matrix(weight))
     image_gradient = zeros((N, H, W, C), gradient.dtype)
     # Windows overlap, so that two tiles of one image add to the same pixels. Two images never do:
     # a task is a few whole images.
     pixels = gradient.shape[2] * gradient.shape[3]
     rows = _tile_rows(N * pixels, *filters.shape[::-1])
     images = max(1, rows // max(pixels, 1))
-    geometry = (*kernel_size,), stride, (padding[0][0], padding[1][0]), dilation
+    geometry = kernel_size, stride, origin, dilation
     run(
         _input_gradient, -(-N // images),
         slope, filters, image_gradient, rows, images, *geometry, groups,
@@ -120,19 +123,18 @@ def conv2d_input_gradient(
 
 def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation, groups):
     """Hand each output's gradient back to the weights it used: → (O, C/groups, kh, kw)."""
+    (O, per_group, kh, kw), C = weight_shape, x.shape[1]
+    slope, image = channels_last(gradient), channels_last(x)
+    if _is_pointwise(weight_shape, stride, padding, groups):
+        matrix = matmul(image.reshape(-1, C), slope.reshape(-1, O), transpose_a=True)
+        return matrix.reshape(1, 1, C, O).transpose(3, 2, 0, 1)
     seen, within = _seen_taps(x.shape, weight_shape, stride, padding, dilation)
     if within != padding:
-        O, per_group, kh, kw = weight_shape
         weight_gradient = zeros((kh, kw, per_group, O), gradient.dtype).transpose(3, 2, 0, 1)
         part = weight_gradient[seen]
         geometry = stride, within, dilation, groups
         part[...] = conv2d_weight_gradient(gradient, x, part.shape, *geometry)
         return weight_gradient
-    (O, per_group, kh, kw), C = weight_shape, x.shape[1]
-    slope, image = channels_last(gradient), channels_last(x)
-    if _is_pointwise((kh, kw), stride, padding, groups):
-        matrix = matmul(image.reshape(-1, C), slope.reshape(-1, O), transpose_a=True)
-        return matrix.reshape(1, 1, C, O).transpose(3, 2, 0, 1)
     if winograd.suits(x.shape, weight_shape, x.dtype, stride, padding, dilation, groups):
         origin = padding[0][0], padding[1][0]
         return winograd.weight_gradient(slope, image, origin).transpose(3, 2, 0, 1)
@@ -150,8 +152,7 @@ def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation,
         slope, image, partial, rows, kernel_rows, *geometry, groups,
         scratch=(rows * kernel_rows * kw * per_group, slope.dtype),
     )  # fmt: skip
-    total = partial[0] if slabs == 1 else partial.sum(axis=0)
-    return total.reshape(kh, kw, per_group, O).transpose(3, 2, 0, 1)
+    return add_slabs(partial).reshape(kh, kw, per_group, O).transpose(3, 2, 0, 1)
 
 
 def conv2d_bias_gradient(gradient):
@@ -160,7 +161,7 @@ def conv2d_bias_gradient(gradient):
     step = 1024
     partial = np.zeros((max(1, -(-len(rows) // step)), rows.shape[1]), rows.dtype)
     run(_sum_rows, -(-len(rows) // step), rows, partial, step)
-    return partial.sum(axis=0)
+    return add_slabs(partial)
 
 
 def conv2d_relu_gradient(gradient, out):
@@ -174,7 +175,7 @@ def conv2d_relu_gradient(gradient, out):
     partial = np.zeros((max(1, -(-pixels // step)), O), out.dtype)
     rows = out.reshape(-1, O), slope.reshape(-1, O)
     run(_pass_positive, -(-pixels // step), numbers, distance, *rows, partial, step)
-    return channels_first(slope), partial.sum(axis=0)
+    return channels_first(slope), add_slabs(partial)
 
 
 def _sum(into, image_gradient):
@@ -213,8 +214,9 @@ def _seen_taps(x_shape, weight_shape, stride, padding, dilation):
     return tuple(seen), tuple(within)
 
 
-def _is_pointwise(kernel_size, stride, padding, groups):
-    return (*kernel_size, *stride, groups) == (1, 1, 1, 1, 1) and not any(map(any, padding))
+def _is_pointwise(weight_shape, stride, padding, groups):
+    unpadded = padding == ((0, 0), (0, 0))
+    return unpadded and weight_shape[2:] == stride == (1, 1) and groups == 1
 
 
 def _tile_rows(pixels, k, outputs):

@@ -19,7 +19,7 @@ import numpy as np
 
 from minigrad.cpu.compiler import kernel
 from minigrad.cpu.layout import channels_first, channels_last
-from minigrad.cpu.memory import empty, zeros
+from minigrad.cpu.memory import empty
 from minigrad.cpu.threads import run
 from minigrad.ops.window import fitting_windows
 
@@ -30,8 +30,7 @@ def max_pool2d_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
     kh, kw = kernel_size
     oh, ow = fitting_windows(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     out = empty((N, oh, ow, C), x.dtype)
-    # Zeros, as the winner of a window that sees no pixel: dilation may leap over a small image.
-    winners = zeros((N, oh, ow, C), np.uint8 if kh * kw <= 256 else np.int32)
+    winners = empty((N, oh, ow, C), np.uint8 if kh * kw <= 256 else np.int32)
     geometry = kernel_size, stride, (padding[0][0], padding[1][0]), dilation
     run(_max_forward, N * oh, channels_last(x), out, winners, *geometry)
     return channels_first(out), channels_first(winners)
@@ -197,6 +196,8 @@ def _max_forward(first, last, image, out, winners, kernel_size, stride, origin, 
                             better = (not value <= best[c]) & (best[c] == best[c])
                             best[c] = value if better else best[c]
                             winner[c] = number if better else winner[c]
+            if unseen:  # dilation may leap over a small image
+                winner[:] = 0
 
 
 @kernel

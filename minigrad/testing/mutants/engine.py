@@ -76,10 +76,10 @@ def autograd_graph_never_kept(sound, root, gradient, retain_graph=False):
 # -- whose memory it is --------------------------------------------------------------------------
 
 
-@mutant("autograd", at(autograd, "_owner"))
-def autograd_adds_in_place_to_what_others_hold(sound, array):
+@mutant("autograd", at(autograd, "_is_new"))
+def autograd_adds_in_place_to_what_others_hold(sound, part, gradient):
     """Gradients are added up in place, in an array that waits for another node as well."""
-    return object()
+    return part.flags.writeable
 
 
 @mutant("autograd", at(Leaf, "accumulate"))
