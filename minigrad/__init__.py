@@ -3,10 +3,11 @@
 The public face: everything here is defined elsewhere and only named again.
 """
 
-from minigrad import checkpoint, data, functional, nn, optim, random
+from minigrad import checkpoint, cuda, data, functional, nn, optim, random
 from minigrad.autograd import AnomalyError, detect_anomaly, is_recording, no_grad
 from minigrad.cpu import empty_cache, get_num_threads, on_compile, set_num_threads
-from minigrad.device import kernels
+from minigrad.device import DeviceError, kernels
+from minigrad.dlpack import from_dlpack
 from minigrad.ops.concat import concat
 from minigrad.ops.conv import allow_winograd
 from minigrad.ops.elementwise import maximum, minimum, where
@@ -16,13 +17,16 @@ from minigrad.tensor import Tensor, tensor
 
 __all__ = [
     "AnomalyError",
+    "DeviceError",
     "Tensor",
     "allow_winograd",
     "checkpoint",
     "concat",
+    "cuda",
     "data",
     "detect_anomaly",
     "empty_cache",
+    "from_dlpack",
     "functional",
     "get_num_threads",
     "is_recording",

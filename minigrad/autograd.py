@@ -150,7 +150,7 @@ class Leaf(Node):
         if tensor.grad is None:
             tensor.grad = tensor.new(gradient if fresh else gradient.copy(order="K"))
         else:
-            total = np.asarray(tensor.grad.data + gradient)
+            total = as_array(tensor.grad.data + gradient)
             if _anomalies.get():
                 _check_finite(total, "leaf: the sum with the gradient of an earlier backward")
             tensor.grad = tensor.new(total)
@@ -171,7 +171,8 @@ def record(name: str, result: Any, *rules: tuple[Variable, Vjp]) -> "Tensor":
         a new array, or its argument or a view of it; never an array that someone else holds, and
         it never writes into its argument.
     """
-    result = np.asarray(result)
+    if type(result) is not np.ndarray:
+        result = as_array(result)
     if _anomalies.get():
         _check_finite(result, f"{name}: its output")
     made = rules[0][0].new(result)
@@ -218,13 +219,16 @@ def backward(root: Node, gradient: Array, retain_graph: bool = False) -> None:
             if total_is_fresh and isinstance(vjp, Adding) and not watched:
                 vjp(gradient, into=total)
                 continue
-            part = _checked(node, parent, vjp(gradient), watched)
+            part = vjp(gradient)
+            usual = type(part) is np.ndarray and part.dtype is parent.dtype and not watched
+            if not usual or part.shape != parent.shape:
+                part = _checked(node, parent, part, watched)
             if total is None:
                 pending[parent] = part, _is_new(part, gradient)
             elif total_is_fresh:
                 total += part
             else:
-                total = np.asarray(total + part)  # NumPy's 0-d sum is no array
+                total = as_array(total + part)  # NumPy's 0-d sum is no array
                 pending[parent] = total, True
             if watched and total is not None:
                 _check_finite(total, f"{parent.name}: the sum of the gradients sent to it")
@@ -250,9 +254,7 @@ def descendants_first(root: Node) -> list[Node]:
 
 def _checked(node: Node, parent: Node, gradient: Any, watched: bool) -> Array:
     """Hold a vjp to its contract: the parent's shape and dtype."""
-    gradient = np.asarray(gradient)
-    if gradient.shape == parent.shape and gradient.dtype is parent.dtype and not watched:
-        return gradient  # the usual case
+    gradient = as_array(gradient)
     if gradient.shape != parent.shape:
         raise RuntimeError(
             f"backward: the vjp of {node.name!r} gave a gradient of shape {gradient.shape} for "
@@ -265,13 +267,25 @@ def _checked(node: Node, parent: Node, gradient: Any, watched: bool) -> Array:
     return gradient
 
 
-def _is_new(part: Array, gradient: Array) -> bool:
+def as_array(values: Any) -> Array:
+    """Make an array of what is none, NumPy's scalars say. Arrays on a GPU stay where they are."""
+    if type(values) is np.ndarray or hasattr(values, "__cuda_array_interface__"):
+        return values
+    return np.asarray(values)
+
+
+def _is_new(part: Any, gradient: Any) -> bool:
     """Tell whether a part was made for us alone, so that more may be added to it in place.
 
     Not if it shares memory with the gradient it was made of; nor if its numbers share memory among
     themselves: a broadcast view, which NumPy does not let us write to.
     """
-    if part is gradient or not part.flags.writeable:
+    if part is gradient:
+        return False
+    if type(part) is not np.ndarray:  # on a GPU
+        shared = type(part) is type(gradient) and part.data.mem is gradient.data.mem
+        return 0 not in part.strides and not shared
+    if not part.flags.writeable:
         return False
     return part.base is None or _owner(part) is not _owner(gradient)
 

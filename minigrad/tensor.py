@@ -12,14 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad import autograd
+from minigrad import device as devices
 from minigrad.autograd import Array, Leaf, Variable
+from minigrad.gpu import is_gpu_array
 from minigrad.ops import elementwise, matmul, reduce, shape
 from minigrad.ops.arguments import real_dtype, real_numbers
 from minigrad.ops.reduce import Axis
 
 
 def tensor(
-    array_like: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False
+    array_like: ArrayLike,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str | None = None,
 ) -> "Tensor":
     """Make a tensor from numbers, nested lists of numbers, or an array (which is copied).
 
@@ -31,11 +36,16 @@ def tensor(
         Of the tensor, if it is to be another.
     requires_grad : bool
         Whether `backward` is to gather a gradient for it. Only floating tensors can.
+    device : str, optional
+        "cpu", "cuda" (the first GPU) or "cuda:1". Where the array is, if not given; lists of
+        numbers go to the CPU.
 
     Raises
     ------
     TypeError
         If the values are not numbers, or a gradient is wanted for integers.
+    ValueError, DeviceError
+        If there is no such device, or not enough memory on it.
 
     Examples
     --------
@@ -50,12 +60,14 @@ def tensor(
     """
     if isinstance(array_like, Tensor):
         array_like = array_like.data
-    typed = isinstance(array_like, np.ndarray | np.generic)
+    typed = isinstance(array_like, np.ndarray | np.generic) or is_gpu_array(array_like)
     values = real_numbers("tensor", array_like)
     wanted = values.dtype if dtype is None else real_dtype("tensor", dtype)
     data = values.astype(wanted)
     if not typed and dtype is None and data.dtype == np.float64:
         data = data.astype(np.float32)
+    if device is not None:
+        data = devices.put(data, devices.check_name(device))
     return Tensor(data, requires_grad)
 
 
@@ -108,6 +120,11 @@ class Tensor(Variable):
         return self.data.size
 
     @property
+    def device(self) -> str:
+        """Where the numbers are: "cpu", "cuda:0", …"""
+        return devices.of(self.data)
+
+    @property
     def T(self) -> "Tensor":  # noqa: N802
         """The tensor with its axes reversed."""
         return shape.transpose(self)
@@ -128,8 +145,10 @@ class Tensor(Variable):
             self.node = Leaf(self) if wanted else None
 
     def __repr__(self) -> str:
-        values = np.array2string(self.data, separator=", ", prefix="tensor(")
+        values = np.array2string(self._on_cpu(), separator=", ", prefix="tensor(")
         notes = [f"dtype={self.dtype}"]
+        if self.device != "cpu":
+            notes.append(f"device={self.device!r}")
         if isinstance(self.node, Leaf):
             notes.append("requires_grad=True")
         elif self.node is not None:
@@ -157,11 +176,51 @@ class Tensor(Variable):
         return self.data.__index__()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.data, dtype, copy=copy)
+        return np.array(self.numpy(), dtype, copy=copy)
 
     def numpy(self) -> Array:
-        """Return the array itself, not a copy: writing to it changes the tensor."""
+        """Return the array itself, not a copy: writing to it changes the tensor.
+
+        Raises
+        ------
+        TypeError
+            If it lies on a GPU: ``x.cpu().numpy()`` copies it.
+        """
+        if self.device != "cpu":
+            raise TypeError(f"numpy: this tensor lies on {self.device}; use x.cpu().numpy()")
         return self.data
+
+    def _on_cpu(self) -> Array:
+        return devices.put(self.data, "cpu")
+
+    def to(self, device: str) -> "Tensor":
+        """Return the tensor on a device: itself if it is there, else a copy.
+
+        Gradients come back to where this one is.
+
+        Parameters
+        ----------
+        device : str
+            "cpu", "cuda" (the first GPU) or "cuda:1".
+
+        Raises
+        ------
+        ValueError, DeviceError
+            If there is no such device, or not enough memory on it.
+        """
+        name, here = devices.check_name(device), self.device
+        if name == here:
+            return self
+        moved = devices.put(self.data, name)
+        return autograd.record("to", moved, (self, lambda gradient: devices.put(gradient, here)))
+
+    def cpu(self) -> "Tensor":
+        """Return the tensor on the CPU."""
+        return self.to("cpu")
+
+    def cuda(self) -> "Tensor":
+        """Return the tensor on the first GPU."""
+        return self.to("cuda")
 
     def item(self) -> float | int | bool:
         """Return the only number as a Python number."""
@@ -179,6 +238,14 @@ class Tensor(Variable):
         if wanted.kind == "f":
             return elementwise.cast(self, wanted)
         return Tensor(self.data.astype(wanted))
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("__dlpack__: this tensor needs a gradient; hand out x.detach()")
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()
 
     # -- gradients ---------------------------------------------------------------------------
 
@@ -210,7 +277,8 @@ class Tensor(Variable):
                 )
             gradient = np.ones(self.shape)
         given = gradient.data if isinstance(gradient, Tensor) else gradient
-        seed = np.array(real_numbers("backward: gradient", given), self.dtype)
+        values = real_numbers("backward: gradient", given)
+        seed = devices.put_like(values, self.data).astype(self.dtype)
         if seed.shape != self.shape:
             raise ValueError(
                 f"backward: gradient must have the tensor's shape {self.shape}, got {seed.shape}"
@@ -377,4 +445,6 @@ class Tensor(Variable):
 
 def _compare(name: str, function: Callable[..., Any], x: Tensor, other: Any) -> Tensor:
     other = other.data if isinstance(other, Variable) else other
-    return Tensor(np.asarray(elementwise.combine(name, function, x.data, other)))
+    if is_gpu_array(x.data) and isinstance(other, np.ndarray):
+        other = devices.put_like(other, x.data)
+    return Tensor(autograd.as_array(elementwise.combine(name, function, x.data, other)))

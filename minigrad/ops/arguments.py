@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autograd import Variable
+from minigrad import device
+from minigrad.autograd import Variable, as_array
 from minigrad.ops.window import Padding, Pair, fitting_windows
 
 FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
@@ -33,7 +34,7 @@ def complex_allowed() -> bool:
 def real_numbers(name: str, values: Any) -> np.ndarray:
     """Read an array of real numbers or booleans from whatever NumPy makes one of."""
     try:
-        array = np.asarray(values)
+        array = as_array(values)
     except ValueError as error:  # lists of unequal lengths
         raise TypeError(f"{name}: cannot make an array of these values ({error})") from None
     real_dtype(name, array.dtype)
@@ -70,13 +71,25 @@ def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
 
 
 def check_same_dtype(name: str, **tensors: Any) -> None:
-    """Insist that all tensors given have the dtype of the first."""
+    """Insist that all tensors given have the dtype of the first, and lie on its device."""
     first, x = next(iter(tensors.items()))
     for argument, t in tensors.items():
         if t is not None and t.data.dtype != x.data.dtype:
             raise TypeError(
                 f"{name}: {argument} has dtype {t.data.dtype} but {first} has {x.data.dtype}"
             )
+        if t is not None and not (type(t.data) is type(x.data) is np.ndarray):
+            check_same_device(name, argument, t, first, x)
+
+
+def check_same_device(name: str, argument: str, t: Any, first: str, x: Any) -> None:
+    """Insist that two tensors lie on one device, and name both if not."""
+    here, there = device.of(x.data), device.of(t.data)
+    if here != there:
+        raise ValueError(
+            f"{name}: {argument} (shape {t.data.shape}) lies on {there} but {first} (shape "
+            f"{x.data.shape}) on {here}; Tensor.to brings them together"
+        )
 
 
 def check_axis(name: str, axis: Any, ndim: int) -> int:

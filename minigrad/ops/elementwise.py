@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.autograd import Array, Variable, record
-from minigrad.ops.arguments import complex_allowed
+from minigrad import device
+from minigrad.autograd import Array, Variable, as_array, record
+from minigrad.ops.arguments import check_same_device, complex_allowed
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -42,16 +43,23 @@ def operands(name: str, *values: Operand) -> Sequence["Tensor"]:
         for value in values:
             if not isinstance(value, Variable) or value.data.dtype is not dtype:
                 break
+            if type(value.data) is not np.ndarray:  # on a GPU: which one?
+                break
         else:  # the usual case: nothing to find out
             return values
     some = next((value for value in values if isinstance(value, Variable)), None)
     if some is None:
         kinds = ", ".join(type(value).__name__ for value in values)
         raise TypeError(f"{name}: at least one operand must be a Tensor, got {kinds}")
+    tensor_places = [i for i, value in enumerate(values) if isinstance(value, Variable)]
+    for i in tensor_places[1:]:
+        check_same_device(name, f"operand {i}", values[i], f"operand {tensor_places[0]}", some)
     numbers = [_number(name, value) for value in values]
     dtype = _common_dtype(numbers)
     tensors: list[Any] = [
-        value if isinstance(value, Variable) else some.new(np.asarray(number, dtype))
+        value
+        if isinstance(value, Variable)
+        else some.new(device.put_like(as_array(number).astype(dtype), some.data))
         for value, number in zip(values, numbers, strict=True)
     ]
     return [t if t.data.dtype == dtype else cast(t, dtype) for t in tensors]
@@ -240,6 +248,8 @@ def where(condition: Operand, a: Operand, b: Operand) -> "Tensor":
     tensor([-0.1,  2. ], dtype=float32)
     """
     mask = condition.data if isinstance(condition, Variable) else _mask(condition)
+    model = next((t.data for t in (a, b) if isinstance(t, Variable)), mask)
+    mask = device.put_like(mask, model)
     if mask.dtype != np.bool_:
         raise TypeError(f"where: condition must hold booleans, got dtype {mask.dtype}")
     a, b = operands("where", a, b)
@@ -254,7 +264,7 @@ def where(condition: Operand, a: Operand, b: Operand) -> "Tensor":
 
 def _mask(condition: Any) -> Array:
     try:
-        return np.asarray(condition)
+        return as_array(condition)
     except ValueError as error:  # lists of unequal lengths
         raise TypeError(f"where: condition must be an array of booleans ({error})") from None
 
@@ -337,9 +347,7 @@ def clip(x: "Tensor", min: float | None = None, max: float | None = None) -> "Te
     x, *bounds = operands("clip", x, *(bound for bound in (min, max) if bound is not None))
     low = None if min is None else bounds[0].data
     high = None if max is None else bounds[-1].data
-    inside = np.ones(x.data.shape, bool)
-    if low is not None:
-        inside &= x.data >= low
-    if high is not None:
+    inside = x.data >= low if low is not None else x.data <= high
+    if low is not None and high is not None:
         inside &= x.data <= high
     return record("clip", np.clip(x.data, low, high), (x, lambda gradient: gradient * inside))

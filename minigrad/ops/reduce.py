@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.autograd import Array, record
+from minigrad.autograd import Array, as_array, record
 from minigrad.ops.arguments import check_axis
 from minigrad.ops.elementwise import floating
 
@@ -118,7 +118,7 @@ def argmax(x: "Tensor", axis: int | None = None) -> "Tensor":
     shape = x.data.shape
     if (x.data.size if axis is None else shape[axis]) == 0:
         raise ValueError(f"argmax: nothing to choose from along axis {axis} of shape {shape}")
-    return x.new(np.asarray(x.data.argmax(axis)))
+    return x.new(as_array(x.data.argmax(axis)))
 
 
 def _extreme(name: str, choose, x: "Tensor", axis: Axis, keepdims: bool) -> "Tensor":  # type: ignore[no-untyped-def]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad import device
 from minigrad.autograd import Array, Variable, record
 from minigrad.ops.arguments import check_axis, real_dtype
 from minigrad.ops.elementwise import operands, unbroadcast
@@ -130,8 +131,9 @@ def getitem(x: "Tensor", index: Any) -> "Tensor":
     IndexError, TypeError, ValueError
         In NumPy's words, and with the shape of x.
     """
-    shape, dtype = x.data.shape, x.data.dtype
+    shape, dtype, library = x.data.shape, x.data.dtype, device.library(x.data)
     index = tuple(_plain(i) for i in index) if isinstance(index, tuple) else _plain(index)
+    index = _beside(index, x.data)
     try:
         result = x.data[index]
     except (IndexError, TypeError, ValueError) as error:
@@ -140,11 +142,11 @@ def getitem(x: "Tensor", index: Any) -> "Tensor":
     basic = all(i is None or i is Ellipsis or isinstance(i, int | slice) for i in parts)
 
     def vjp(gradient: Array) -> Array:
-        full = np.zeros(shape, dtype)
+        full = library.zeros(shape, dtype)
         if basic:
             full[index] = gradient
         else:
-            np.add.at(full, index, gradient)
+            library.add.at(full, index, gradient)
         return full
 
     return record("getitem", result, (x, vjp))
@@ -166,6 +168,13 @@ def _plain(index: Any) -> Any:
             f"indexing: an index array must hold integers or booleans, not {index.dtype}"
         )
     return index
+
+
+def _beside(index: Any, data: Array) -> Any:
+    """Put the arrays of an index on the device of what they index."""
+    if isinstance(index, tuple):
+        return tuple(_beside(part, data) for part in index)
+    return device.put_like(index, data) if hasattr(index, "dtype") else index
 
 
 def stack(tensors: Sequence["Tensor"], axis: int = 0) -> "Tensor":
@@ -249,11 +258,12 @@ def pad(x: "Tensor", padding: Sequence[int], value: float = 0.0) -> "Tensor":
     # The part of x that stays, and where it lies in the result.
     kept = tuple(slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(shape, pairs, strict=True))
     place = tuple(slice(max(a, 0), m - max(b, 0)) for m, (a, b) in zip(after, pairs, strict=True))
-    result = np.full(after, value, dtype)
+    library = device.library(data)
+    result = library.full(after, value, dtype)
     result[place] = data[kept]
 
     def vjp(gradient: Array) -> Array:
-        full = np.zeros(shape, dtype)
+        full = library.zeros(shape, dtype)
         full[kept] = gradient[place]
         return full
 
