@@ -49,7 +49,7 @@ import numpy as np
 from minigrad import device
 from minigrad.autograd import Array, Variable, Vjp, record
 from minigrad.ops.arguments import check_same_dtype, check_tensor
-from minigrad.ops.batch_norm import cpu, naive, vectorized
+from minigrad.ops.batch_norm import cpu, gpu, naive, vectorized
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -87,7 +87,7 @@ def batch_norm(
     Returns
     -------
     Tensor
-        Of x's shape, channels-last in memory.
+        Of x's shape; on the CPU channels-last in memory.
 
     Raises
     ------
@@ -110,9 +110,10 @@ def batch_norm(
     }  # fmt: skip
     _check(x, per_channel, training, momentum, eps)
     momentum, eps = float(momentum), float(eps)
-    kernel, image, channels = device.choose(RUNGS), x.data, x.shape[1]
-    scale = np.ones(channels, x.dtype) if weight is None else weight.data
-    shift = np.zeros(channels, x.dtype) if bias is None else bias.data
+    kernel, image, channels = device.choose(RUNGS, gpu, x.data), x.data, x.shape[1]
+    library = device.library(image)
+    scale = library.ones(channels, x.dtype) if weight is None else weight.data
+    shift = library.zeros(channels, x.dtype) if bias is None else bias.data
     if training:
         mean, var = kernel.batch_norm_statistics(image)
         _update(running_mean, running_var, mean, var, x.size // max(channels, 1), momentum)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from minigrad import device
 from minigrad.autograd import Variable, Vjp, record
 from minigrad.ops.arguments import check_axis
-from minigrad.ops.concat import cpu, naive, vectorized
+from minigrad.ops.concat import cpu, gpu, naive, vectorized
 from minigrad.ops.elementwise import operands
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def concat(tensors: Sequence["Tensor"], axis: int = 0) -> "Tensor":
         raise ValueError("concat: needs at least one tensor, got none")
     tensors = operands("concat", *tensors)
     along = _common_axis([t.data.shape for t in tensors], axis)
-    kernel = device.choose(RUNGS)
+    kernel = device.choose(RUNGS, gpu, tensors[0].data)
     rules: list[tuple[Tensor, Vjp]] = []
     start = 0
     for part in tensors:

@@ -46,7 +46,7 @@ from minigrad.ops.arguments import (
     pair,
     window_padding,
 )
-from minigrad.ops.conv import cpu, naive, vectorized
+from minigrad.ops.conv import cpu, gpu, naive, vectorized
 from minigrad.ops.conv.winograd import allow_winograd
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def conv2d(
     if activation not in (None, "relu"):
         raise ValueError(f"conv2d: activation must be None or 'relu', got {activation!r}")
 
-    kernel = device.choose(RUNGS)
+    kernel = device.choose(RUNGS, gpu, x.data)
     image, filters, input_shape, weight_shape = x.data, weight.data, x.shape, weight.shape
     options = {"relu": True} if activation else {}
     start = None if bias is None else bias.data
@@ -177,7 +177,7 @@ def im2col(
     check_tensor("im2col", "x", x, 4)
     window = _window("im2col", kernel_size, stride, padding, dilation)
     output_size("im2col", x.shape, *window)
-    kernel, shape = device.choose(RUNGS), x.shape
+    kernel, shape = device.choose(RUNGS, gpu, x.data), x.shape
     return record(
         "im2col",
         kernel.im2col(x.data, *window),
@@ -222,7 +222,7 @@ def col2im(
             f"col2im: cols must have a multiple of {area} rows (kernel_size {window[0]}) and "
             f"{oh * ow} columns (one for each of {oh}×{ow} windows), got shape {cols.shape}"
         )
-    kernel = device.choose(RUNGS)
+    kernel = device.choose(RUNGS, gpu, cols.data)
     return record(
         "col2im",
         kernel.col2im(cols.data, shape, *window),

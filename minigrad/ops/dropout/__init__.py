@@ -33,7 +33,7 @@ import numpy as np
 from minigrad import device, random
 from minigrad.autograd import record
 from minigrad.ops.arguments import check_tensor
-from minigrad.ops.dropout import cpu, naive, vectorized
+from minigrad.ops.dropout import cpu, gpu, naive, vectorized
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -82,7 +82,7 @@ def dropout(x: "Tensor", p: float = 0.5, training: bool = True, key: int | None 
     if not training or p == 0:
         return x
     share, seed = float(p), random.default.next_key() if key is None else int(key)
-    kernel = device.choose(RUNGS)
+    kernel = device.choose(RUNGS, gpu, x.data)
     return record(
         "dropout",
         kernel.dropout_forward(x.data, share, seed),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from minigrad import device
 from minigrad.autograd import record
 from minigrad.ops.arguments import check_same_dtype, check_tensor
-from minigrad.ops.linear import cpu, naive, vectorized
+from minigrad.ops.linear import cpu, gpu, naive, vectorized
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -68,7 +68,7 @@ def linear(x: "Tensor", weight: "Tensor", bias: "Tensor | None" = None) -> "Tens
     if bias is not None and bias.shape != (outputs,):
         raise ValueError(f"linear: bias must have shape ({outputs},), got {bias.shape}")
 
-    kernel, shape, matrix = device.choose(RUNGS), x.shape, weight.data
+    kernel, shape, matrix = device.choose(RUNGS, gpu, x.data), x.shape, weight.data
     count = math.prod(shape[:-1])
     rows = x.data.reshape(count, inputs)
     out = kernel.linear_forward(rows, matrix, None if bias is None else bias.data)

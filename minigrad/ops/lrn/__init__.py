@@ -36,7 +36,7 @@ import numpy as np
 from minigrad import device
 from minigrad.autograd import Array, record
 from minigrad.ops.arguments import check_tensor
-from minigrad.ops.lrn import cpu, naive, vectorized
+from minigrad.ops.lrn import cpu, gpu, naive, vectorized
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -83,7 +83,7 @@ def local_response_norm(
         raise ValueError(f"local_response_norm: size must be a positive integer, got {size!r}")
     size = int(size)
     alpha, beta, k = (_number(*pair) for pair in (("alpha", alpha), ("beta", beta), ("k", k)))
-    kernel, shape = device.choose(RUNGS), x.shape
+    kernel, shape = device.choose(RUNGS, gpu, x.data), x.shape
     image = _as_image(x.data)
     out, scale = kernel.lrn_forward(image, size, alpha, beta, k)
 

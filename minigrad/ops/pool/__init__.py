@@ -51,7 +51,7 @@ from minigrad import device
 from minigrad.autograd import Array, record
 from minigrad.ops import arguments
 from minigrad.ops.arguments import Pair, check_tensor, pair
-from minigrad.ops.pool import cpu, naive, vectorized
+from minigrad.ops.pool import cpu, gpu, naive, vectorized
 from minigrad.ops.window import Padding
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def max_pool2d(
     tensor([[[[5., 6.]]]], dtype=float32)
     """
     window = _window("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
-    kernel, input_shape = device.choose(RUNGS), x.shape
+    kernel, input_shape = device.choose(RUNGS, gpu, x.data), x.shape
     out, winners = kernel.max_pool2d_forward(x.data, *window, bool(ceil_mode))
 
     def to_x(gradient: Array) -> Array:
@@ -147,7 +147,7 @@ def avg_pool2d(
     """
     window = _window("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
     geometry = *window[:3], bool(ceil_mode), bool(count_include_pad)
-    kernel, input_shape = device.choose(RUNGS), x.shape
+    kernel, input_shape = device.choose(RUNGS, gpu, x.data), x.shape
 
     def to_x(gradient: Array) -> Array:
         return kernel.avg_pool2d_input_gradient(gradient, input_shape, *geometry)
@@ -184,7 +184,7 @@ def adaptive_avg_pool2d(
     """
     _check_images("adaptive_avg_pool2d", x)
     size = _adaptive_size(output_size, x.shape)
-    kernel, input_shape = device.choose(RUNGS), x.shape
+    kernel, input_shape = device.choose(RUNGS, gpu, x.data), x.shape
     return record(
         "adaptive_avg_pool2d",
         kernel.adaptive_avg_pool2d_forward(x.data, size),

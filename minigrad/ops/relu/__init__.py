@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from minigrad import device
 from minigrad.autograd import record
 from minigrad.ops.arguments import check_tensor
-from minigrad.ops.relu import cpu, naive, vectorized
+from minigrad.ops.relu import cpu, gpu, naive, vectorized
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -52,6 +52,6 @@ def relu(x: "Tensor") -> "Tensor":
     tensor([0., 0., 2.], dtype=float32)
     """
     check_tensor("relu", "x", x)
-    kernel = device.choose(RUNGS)
+    kernel = device.choose(RUNGS, gpu, x.data)
     out = kernel.relu_forward(x.data)
     return record("relu", out, (x, lambda gradient: kernel.relu_input_gradient(gradient, out)))

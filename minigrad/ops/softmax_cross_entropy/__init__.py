@@ -54,10 +54,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import device
-from minigrad.autograd import Array, Variable, record
+from minigrad.autograd import Array, Variable, as_array, record
+from minigrad.gpu import is_gpu_array
 from minigrad.ops import elementwise, reduce
 from minigrad.ops.arguments import check_axis, check_tensor
-from minigrad.ops.softmax_cross_entropy import cpu, naive, vectorized
+from minigrad.ops.softmax_cross_entropy import cpu, gpu, naive, vectorized
 from minigrad.ops.softmax_cross_entropy.targets import (
     check_ignore_index,
     check_reduction,
@@ -183,8 +184,8 @@ def cross_entropy(
     if class_probabilities(name, target, logits, ignore_index):
         return _of_probabilities(logits, target, weights, reduction, smoothing)
     shape, axis = logits.shape, class_axis(logits.shape)
-    classes = class_indices(name, "logits", target, shape, ignore_index)
-    flat, kernel = classes.reshape(-1), device.choose(RUNGS)
+    classes = class_indices(name, "logits", target, logits, ignore_index)
+    flat, kernel = classes.reshape(-1), device.choose(RUNGS, gpu, logits.data)
     options = flat, weights, ignore_index, smoothing
     losses, probabilities = kernel.cross_entropy_forward(_rows(logits.data, axis), *options)
     divisor = _divisor(reduction, flat, weights, ignore_index)
@@ -237,8 +238,8 @@ def nll_loss(
     check_ignore_index(name, ignore_index)
     weights = class_weights(name, "log_probabilities", log_probabilities, weight)
     shape, axis = log_probabilities.shape, class_axis(log_probabilities.shape)
-    classes = class_indices(name, "log_probabilities", target, shape, ignore_index)
-    flat, kernel = classes.reshape(-1), device.choose(RUNGS)
+    classes = class_indices(name, "log_probabilities", target, log_probabilities, ignore_index)
+    flat, kernel = classes.reshape(-1), device.choose(RUNGS, gpu, log_probabilities.data)
     options = flat, weights, ignore_index
     losses = kernel.nll_forward(_rows(log_probabilities.data, axis), *options)
     divisor = _divisor(reduction, flat, weights, ignore_index)
@@ -255,7 +256,7 @@ def _along_rows(name: str, x: "Tensor", axis: int) -> "Tensor":
     """Run softmax or log-softmax on rows along `axis`: both keep what they return."""
     check_tensor(name, "x", x)
     check_axis(name, axis, x.ndim)
-    kernel, shape = device.choose(RUNGS), x.shape
+    kernel, shape = device.choose(RUNGS, gpu, x.data), x.shape
     forward = getattr(kernel, f"{name}_forward")
     backward = getattr(kernel, f"{name}_input_gradient")
     out = forward(_rows(x.data, axis))
@@ -276,7 +277,8 @@ def _of_probabilities(
     axis = class_axis(logits.shape)
     count = logits.shape[axis]
     if not isinstance(target, Variable):
-        target = logits.new(np.asarray(target, logits.dtype))
+        given = as_array(target).astype(logits.dtype, copy=False)
+        target = logits.new(device.put_like(given, logits.data))
     if smoothing:
         target = target * (1 - smoothing) + smoothing / count
     per_class = weights.reshape(-1, *(1,) * (logits.ndim - 1 - axis))
@@ -301,7 +303,8 @@ def _share(name: str, label_smoothing: Any) -> float:
 def _rows(x: Array, axis: int) -> Array:
     """Lay the numbers along `axis` side by side: (..., C, ...) → contiguous (R, C)."""
     last = np.moveaxis(x, axis, -1)
-    return np.ascontiguousarray(last).reshape(math.prod(last.shape[:-1]), last.shape[-1])
+    rows = device.library(x).ascontiguousarray(last)
+    return rows.reshape(math.prod(last.shape[:-1]), last.shape[-1])
 
 
 def _unrow(rows: Array, shape: tuple[int, ...], axis: int) -> Array:
@@ -315,7 +318,10 @@ def _divisor(reduction: str, target: Array, weights: Array, ignore_index: int) -
     """Sum the weights of the rows that count, if the mean is wanted; else 1."""
     if reduction != "mean":
         return weights.dtype.type(1)
-    return weights[target[target != ignore_index]].sum()
+    counts = target != ignore_index
+    if is_gpu_array(target):  # to pick some we would have to wait and see how many they are
+        return np.where(counts, weights[np.where(counts, target, 0)], 0).sum()
+    return weights[target[counts]].sum()
 
 
 def _reduced(losses: Array, reduction: str, divisor: Any, shape: tuple[int, ...]) -> Array:

@@ -1,10 +1,16 @@
-"""What losses ask of their targets, class weights and reductions. In arrays and shapes."""
+"""What losses ask of their targets, class weights and reductions. In arrays and shapes.
+
+Targets are checked where they are, and then brought to the scores. A check on a GPU has to wait for
+its answer; targets that come from the CPU need not be waited for.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from minigrad.autograd import Array, Variable
+from minigrad import device
+from minigrad.autograd import Array, Variable, as_array
+from minigrad.gpu import is_gpu_array
 from minigrad.ops.arguments import check_same_dtype, check_tensor
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -42,7 +48,7 @@ def class_weights(name: str, argument: str, scores: Any, weight: Any) -> Array:
         )
     classes = shape[class_axis(shape)]
     if weight is None:
-        return np.ones(classes, scores.dtype)
+        return device.library(scores.data).ones(classes, scores.dtype)
     check_tensor(name, "weight", weight, 1)
     check_same_dtype(name, **{argument: scores}, weight=weight)
     if weight.shape != (classes,):
@@ -74,11 +80,9 @@ def class_probabilities(name: str, target: Any, logits: Any, ignore_index: int) 
     return True
 
 
-def class_indices(
-    name: str, argument: str, target: Any, shape: tuple[int, ...], ignore_index: int
-) -> Array:
-    """Read targets as int64, each a class of the scores that `argument` names, or ignored."""
-    array = _array(name, target)
+def class_indices(name: str, argument: str, target: Any, scores: Any, ignore_index: int) -> Array:
+    """Read targets as int64 beside `scores`, which `argument` names: each a class, or ignored."""
+    array, shape = _array(name, target), scores.shape
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: target must hold integer class indices, got {array.dtype}")
     axis = class_axis(shape)
@@ -88,19 +92,22 @@ def class_indices(
             f"{name}: target must have shape {wanted}, one class for each example of {argument} "
             f"(shape {shape}), got {array.shape}"
         )
+    if is_gpu_array(array):
+        array = array.astype(np.int64)  # small and unsigned integers cannot be compared with -100
     wrong = (array != ignore_index) & ((array < 0) | (array >= classes))
     if wrong.any():
+        array, wrong = device.put(array, "cpu"), device.put(wrong, "cpu")
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         at = f" at {place}" if place else ""
         raise IndexError(
             f"{name}: target{at} is {array[place]}, but {argument} has {classes} classes: a target "
             f"must be 0 … {classes - 1}, or {ignore_index} to be ignored"
         )
-    return array.astype(np.int64)
+    return device.put_like(array.astype(np.int64), scores.data)
 
 
 def _array(name: str, target: Any) -> Array:
     try:
-        return np.asarray(target.data if isinstance(target, Variable) else target)
+        return as_array(target.data if isinstance(target, Variable) else target)
     except ValueError as error:  # lists of unequal lengths
         raise TypeError(f"{name}: target must be an array ({error})") from None
