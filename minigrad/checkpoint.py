@@ -12,6 +12,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from minigrad import device
+
 
 def write_whole(path: str | Path, content: bytes) -> None:
     """Write a file so that a reader finds the old content or the new, never a part.
@@ -41,11 +43,12 @@ def save(
     ----------
     path : path
     state : mapping of name to array
+        On any device: the file is the same.
     metadata : mapping of str to str, optional
         Kept in the file's header.
     """
     # Not np.ascontiguousarray: it would give a single number an axis.
-    arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
+    arrays = {n: np.asarray(device.put(a, "cpu"), order="C") for n, a in state.items()}
     write_whole(path, to_bytes(arrays, dict(metadata) if metadata else None))
 
 

@@ -12,6 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from minigrad import device as devices
+from minigrad.autograd import as_array
 from minigrad.tensor import Tensor, tensor
 
 
@@ -119,17 +121,50 @@ class Module:
             raise TypeError(f"astype: parameters must be floating, not {wanted}")
         for _, value in [*self.named_parameters(), *self.named_buffers()]:
             if value.data.dtype.kind == "f":
-                value.data = value.data.astype(wanted)  # astype keeps the order in memory
-                value.grad = None
-                if value.requires_grad:  # its node knows the old dtype
-                    value.requires_grad = False
-                    value.requires_grad = True
+                _replace(value, value.data.astype(wanted))  # astype keeps the order in memory
         return self
+
+    def to(self, device: str) -> Self:
+        """Move all parameters and buffers to a device, in place. Returns itself.
+
+        What moves forgets its gradient. Nothing moves unless there is room for everything.
+
+        Parameters
+        ----------
+        device : str
+            "cpu", "cuda" (the first GPU) or "cuda:1".
+
+        Raises
+        ------
+        ValueError, DeviceError
+            If there is no such device, or not enough memory on it.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> nn.Linear(2, 1).to("cpu")
+        Linear(2, 1)
+        """
+        name = devices.check_name(device)
+        tensors = [t for _, t in [*self.named_parameters(), *self.named_buffers()]]
+        moved = [devices.put(t.data, name) for t in tensors]
+        for t, data in zip(tensors, moved, strict=True):
+            if data is not t.data:
+                _replace(t, data)
+        return self
+
+    def cpu(self) -> Self:
+        """Move all parameters and buffers to the CPU, in place. Returns itself."""
+        return self.to("cpu")
+
+    def cuda(self) -> Self:
+        """Move all parameters and buffers to the first GPU, in place. Returns itself."""
+        return self.to("cuda")
 
     # -- state -------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return all parameters and buffers by name: the arrays themselves, not copies."""
+        """Return all parameters and buffers by name: the arrays themselves, where they are."""
         return {n: t.data for n, t in [*self.named_parameters(), *self.named_buffers()]}
 
     def load_state_dict(self, state: Mapping[str, ArrayLike | Tensor]) -> None:
@@ -138,7 +173,8 @@ class Module:
         Parameters
         ----------
         state : mapping of name to array
-            The names of `state_dict`, all of them and no others, with equal shapes.
+            The names of `state_dict`, all of them and no others, with equal shapes. They may lie
+            on any device; each value goes to where its parameter is.
 
         Raises
         ------
@@ -146,7 +182,7 @@ class Module:
             Lists the names that are missing, unexpected or of another shape.
         """
         own = {n: t.data for n, t in [*self.named_parameters(), *self.named_buffers()]}
-        given = {n: v.data if isinstance(v, Tensor) else np.asarray(v) for n, v in state.items()}
+        given = {n: v.data if isinstance(v, Tensor) else as_array(v) for n, v in state.items()}
         problems = [f"missing: {name}" for name in own if name not in given]
         problems += [f"unexpected: {name}" for name in given if name not in own]
         problems += [
@@ -162,8 +198,9 @@ class Module:
         if problems:
             listed = "".join(f"\n  {problem}" for problem in problems)
             raise ValueError(f"load_state_dict: state does not fit {type(self).__name__}:{listed}")
+        values = {name: devices.put_like(given[name], array) for name, array in own.items()}
         for name, array in own.items():
-            array[...] = given[name]
+            array[...] = values[name]
 
     # -- to read -----------------------------------------------------------------------------
 
@@ -198,6 +235,15 @@ class Module:
 def parameter(array: ArrayLike, dtype: DTypeLike | None = None) -> Parameter:
     """Make a parameter of numbers or an array (which is copied)."""
     return Parameter(tensor(array, dtype).data)
+
+
+def _replace(value: Tensor, data: np.ndarray) -> None:
+    """Give a parameter or buffer another array: what was known of the old one is forgotten."""
+    value.data = data
+    value.grad = None
+    if value.requires_grad:  # its node knows the old dtype
+        value.requires_grad = False
+        value.requires_grad = True
 
 
 def _join(prefix: str, name: str) -> str:

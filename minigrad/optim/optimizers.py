@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import device
 from minigrad.nn import Parameter
 from minigrad.optim import updates
 
@@ -138,10 +139,8 @@ class SGD(Optimizer):
         self, data: np.ndarray, gradient: np.ndarray, state: dict[str, np.ndarray], group: Group
     ) -> None:
         """One step of the formula above."""
-        if "velocity" not in state:
-            state["velocity"] = np.zeros_like(data)
         updates.sgd(
-            data, gradient, state["velocity"],
+            data, gradient, _array(state, "velocity", data),
             group["lr"], group["momentum"], group["weight_decay"], group["nesterov"],
         )  # fmt: skip
 
@@ -187,10 +186,18 @@ class Adam(Optimizer):
     ) -> None:
         """One step of the formulas above."""
         if "step" not in state:
-            state["step"] = np.zeros((), np.int64)
-            state["mean"], state["square"] = np.zeros_like(data), np.zeros_like(data)
+            state["step"] = np.zeros((), np.int64)  # on the CPU: a step never waits for a GPU
         state["step"] += 1
+        mean, square = _array(state, "mean", data), _array(state, "square", data)
         updates.adam(
-            data, gradient, state["mean"], state["square"], int(state["step"]),
+            data, gradient, mean, square, int(state["step"]),
             group["lr"], group["betas"], group["eps"], group["weight_decay"],
         )  # fmt: skip
+
+
+def _array(state: dict[str, np.ndarray], name: str, data: np.ndarray) -> np.ndarray:
+    """Look up an array of the state: zeros at first, and always where the parameter lies."""
+    array = state.get(name)
+    here = updates.zeros_like(data) if array is None else device.put_like(array, data)
+    state[name] = here
+    return here

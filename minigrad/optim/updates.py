@@ -2,19 +2,29 @@
 
 Written as array formulas, SGD with momentum reads and writes every parameter five times and more.
 These loops touch parameter, gradient and state once. All arrays of one parameter lie in memory in
-the parameter's own order.
+the parameter's own order. For parameters on a GPU `minigrad.optim.gpu` does the same.
 """
 
 import numpy as np
 
 from minigrad.cpu import kernel, run
 from minigrad.cpu.layout import flat, like
+from minigrad.gpu import is_gpu_array
+from minigrad.optim import gpu
 
 BLOCK = 1 << 16  # numbers in one task
 
 
+def zeros_like(data):
+    """Make zeros for a parameter's state, where it lies."""
+    return gpu.zeros_like(data) if is_gpu_array(data) else np.zeros_like(data)
+
+
 def sgd(data, gradient, velocity, lr, momentum, weight_decay, nesterov):
     """Change `data` and `velocity` in place; see `minigrad.optim.SGD`."""
+    if is_gpu_array(data):
+        gpu.sgd(data, gradient, velocity, lr, momentum, weight_decay, nesterov)
+        return
     one = data.dtype.type
     run(
         _sgd, -(-data.size // BLOCK),
@@ -25,6 +35,9 @@ def sgd(data, gradient, velocity, lr, momentum, weight_decay, nesterov):
 
 def adam(data, gradient, mean, square, step, lr, betas, eps, weight_decay):
     """Change `data`, `mean` and `square` in place; see `minigrad.optim.Adam`."""
+    if is_gpu_array(data):
+        gpu.adam(data, gradient, mean, square, step, lr, betas, eps, weight_decay)
+        return
     one, (beta1, beta2) = data.dtype.type, betas
     # m̂ and v̂ differ from m and v by factors that are the same for all weights.
     step_size = lr / (1 - beta1**step)
