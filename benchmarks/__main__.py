@@ -29,6 +29,7 @@ SECTIONS = {
     "startup": "from the command to the first batch; imports",
     "loader": "pictures a second through the data loader",
     "memory": "peak memory of a step",
+    "gpu": "the same network on a GPU, where there is one",
 }
 DISTURBED = 0.05  # of the cores
 NEEDS = {"layers": ["machine"], "roofline": ["machine", "layers"]}

@@ -56,10 +56,19 @@ def cli() -> None:
 @click.option("--seed", default=DEFAULT.seed, show_default=True, help="Same seed, same numbers.")
 @click.option("--pictures", type=int, help="Train on the first so many only.  [default: all]")
 @click.option("--threads", type=int, help="How many the kernels use.  [default: all cores]")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda[:N]",
+    help="Where to compute; auto takes a GPU if there is one.",
+)
 @click.option("--batch-norm/--no-batch-norm", default=DEFAULT.batch_norm, show_default=True)
 @click.option("--aux-heads/--no-aux-heads", default=DEFAULT.aux_heads, show_default=True)
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
-def train(pictures: int | None, threads: int | None, run: Path | None, **options: Any) -> None:
+def train(
+    pictures: int | None, threads: int | None, device: str, run: Path | None, **options: Any
+) -> None:
     """Train GoogLeNet on 5,000 embedded pictures of Fashion-MNIST, test it on 1,000 others.
 
     Leaves a folder with metrics.csv, curves.png, config.json and model.safetensors.
@@ -85,19 +94,22 @@ def train(pictures: int | None, threads: int | None, run: Path | None, **options
         dropout=recipe.dropout,
         aux_dropout=recipe.aux_dropout,
         batch_norm=recipe.batch_norm,
-    )
+    ).to(minigrad.cuda.preferred_device() if device == "auto" else device)
+    where = next(net.parameters()).device
     folder = RunFolder(run)
     folder.write_config(
         recipe,
         data=f"embedded Fashion-MNIST, {len(training)} training and {len(test)} test pictures",
         threads=minigrad.get_num_threads(),
+        device=where,
         python=platform.python_version(),
         machine=platform.machine(),
     )
     parameters = sum(parameter.size for parameter in net.parameters())
     console.print(
         f"GoogLeNet, {parameters:,} parameters, {recipe.image_size}×{recipe.image_size} pixels: "
-        f"{len(training):,} pictures, {recipe.epochs} epochs, {minigrad.get_num_threads()} threads",
+        f"{len(training):,} pictures, {recipe.epochs} epochs, "
+        + (f"{minigrad.get_num_threads()} threads" if where == "cpu" else where),
         highlight=False,
         soft_wrap=True,
     )
@@ -147,6 +159,6 @@ def main() -> None:
     except ValueError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:
+    except (OSError, minigrad.DeviceError) as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)

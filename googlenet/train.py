@@ -121,14 +121,15 @@ def train_epoch(
 ) -> Iterator[Metrics]:
     """Go through the pictures once; after each step yield the epoch's means so far."""
     net.train()
+    device = next(net.parameters()).device
     for images, labels in batches:
-        outputs = net(images)
+        outputs = net(images.to(device))
         total, heads = loss(outputs, labels, recipe.label_smoothing)
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
         schedule.step()
-        correct = (outputs.logits.argmax(1) == labels).numpy().mean()
+        correct = accuracy(outputs.logits, labels)
         losses = {f"loss_{name}": head.item() for name, head in heads.items()}
         means.add(len(labels), loss=total.item(), **losses, train_accuracy=correct)
         yield means.means() | {"learning_rate": optimizer.groups[0]["lr"], "images": len(labels)}
@@ -137,13 +138,19 @@ def train_epoch(
 def evaluate(net: GoogLeNet, batches: DataLoader) -> tuple[float, float]:
     """Return (mean cross-entropy, accuracy) of the main head."""
     net.eval()
+    device = next(net.parameters()).device
     means = RunningMean()
     with minigrad.no_grad():
         for images, labels in batches:
-            logits = net(images)
-            correct = (logits.argmax(1) == labels).numpy().mean()
+            logits = net(images.to(device))
+            correct = accuracy(logits, labels)
             means.add(len(labels), loss=F.cross_entropy(logits, labels).item(), correct=correct)
     return means.means()["loss"], means.means()["correct"]
+
+
+def accuracy(logits: minigrad.Tensor, labels: minigrad.Tensor) -> float:
+    """Return the share of pictures whose largest logit is that of their label."""
+    return float((logits.argmax(1).cpu() == labels).numpy().mean())
 
 
 def channel_statistics(dataset: Dataset) -> tuple[list[float], list[float]]:

@@ -269,4 +269,11 @@ ERRORS = [
     ('setattr(grown, "requires_grad", False)', RuntimeError,
      "requires_grad: this tensor was made by 'multiply' and passes gradients on; use detach() "
      "to get one that does not"),
+    ("np.from_dlpack(grown)", BufferError,
+     "__dlpack__: this tensor needs a gradient; hand out x.detach()"),
+    ("there.numpy()", TypeError, "numpy: this tensor lies on cuda:0; use x.cpu().numpy()"),
+    ("F.conv2d(image, there)", ValueError,
+     "conv2d: weight (shape (6, 4, 3, 3)) lies on cuda:0 but x (shape (2, 4, 5, 5)) on cpu; "
+     "Tensor.to brings them together"),
+    ('x.to("gpu")', ValueError, "device must be \"cpu\", \"cuda\" or \"cuda:1\", … , got 'gpu'"),
 ]  # fmt: skip

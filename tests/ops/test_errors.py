@@ -18,6 +18,7 @@ import minigrad
 from minigrad import functional as F
 from minigrad import tensor
 from minigrad.ops import elementwise
+from tests.gpu import standin
 from tests.ops.refusals import ERRORS
 
 
@@ -33,6 +34,7 @@ def names():
         "image": ones(2, 4, 5, 5), "weight": ones(6, 4, 3, 3), "statistics": ones(4),
         "whole": tensor([1, 2]), "flags": tensor([True, False]),
         "grown": tensor(np.ones((2, 3), np.float32), requires_grad=True) * 1,
+        "there": minigrad.Tensor(standin.asarray(np.ones((6, 4, 3, 3), np.float32))),  # on a GPU
     }  # fmt: skip
 
 

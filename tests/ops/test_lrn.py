@@ -32,7 +32,7 @@ def assert_within(got, want, bound):
     assert got.dtype == want.dtype
     assert got.shape == want.shape
     excess = np.abs(got.astype(np.float64) - want) - bound
-    assert not (excess > 0).any(), f"off by {excess.max()} more than allowed"
+    assert (excess <= 0).all(), f"off by {excess.max()} more than allowed"
 
 
 # -- the rungs -----------------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+"""Running CUDA C on a CPU: the same source, compiled by the host's compiler, thread by thread.
+
+A thin shim gives the names that CUDA builds in: blockIdx and its kin are variables, and a launch is
+a loop over blocks and threads, one after the other. That shows what each thread computes, to the
+bit; it does not show races, and kernels that share memory or wait for each other need more.
+"""
+
+import ctypes
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from minigrad.gpu.signature import KERNEL, kernels
+
+COMPILER = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+SHIM = """
+#include <math.h>
+#include <stdint.h>
+#define __global__
+#define __device__ static inline
+#define __restrict__
+#define __forceinline__ inline
+struct Three { unsigned x, y, z; };
+static Three blockIdx, threadIdx, blockDim, gridDim;
+"""
+
+
+@cache
+def compiled(code: str, real: str) -> ctypes.CDLL:
+    """Compile a source for the host. `real` is "float" or "double"."""
+    if COMPILER is None:
+        raise RuntimeError("no C++ compiler was found")
+    launchers = []
+    for name, parameters in kernels(code).items():
+        listed = next(text for found, text in KERNEL.findall(code) if found == name)
+        names = ", ".join(p.name for p in parameters)
+        launchers.append(
+            f'extern "C" void launch_{name}(long long blocks, long long threads, {listed}) {{\n'
+            "    gridDim = {(unsigned)blocks, 1, 1}; blockDim = {(unsigned)threads, 1, 1};\n"
+            "    for (long long b = 0; b < blocks; b++)\n"
+            "        for (long long t = 0; t < threads; t++) {\n"
+            "            blockIdx = {(unsigned)b, 0, 0}; threadIdx = {(unsigned)t, 0, 0};\n"
+            f"            {name}({names});\n        }}\n}}\n"
+        )
+    text = SHIM + code + "\n" + "\n".join(launchers)
+    folder = Path(tempfile.gettempdir()) / "minigrad-host-kernels"
+    folder.mkdir(exist_ok=True)
+    stem = hashlib.sha256((text + real).encode()).hexdigest()[:24]
+    library = folder / f"{stem}.so"
+    if not library.exists():
+        source = folder / f"{stem}.cpp"
+        source.write_text(text)
+        made = folder / f"{stem}.{id(text)}.so"
+        subprocess.run(
+            [COMPILER, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC",
+             f"-DReal={real}", "-Wall", "-Wno-unknown-pragmas", "-Wno-unused-function",
+             str(source), "-o", str(made)],
+            check=True,
+        )  # fmt: skip
+        made.replace(library)
+    return ctypes.CDLL(str(library))

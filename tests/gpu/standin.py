@@ -1,0 +1,242 @@
+"""A stand-in for the few things that are asked of CuPy, on the host: no GPU, no CuPy.
+
+Its arrays hold NumPy arrays that nobody else can reach: as CuPy's, they refuse to become NumPy
+arrays by themselves, and to be mixed with them. Kernels are compiled for the host and run there
+(`tests.gpu.host`), so that a wrong shape, dtype or order of arguments fails on a laptop. What it
+does not show: speed, races, and whatever CuPy does otherwise than NumPy.
+
+    with standin.installed():
+        minigrad.tensor([1.0], device="cuda")
+"""
+
+import contextlib
+import ctypes
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minigrad.gpu.signature import Parameter, kernels
+from tests.gpu import host
+
+launched: set[str] = set()  # names of kernels that ran
+
+
+class Flags:
+    """CuPy's flags know three words."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.c_contiguous, self.f_contiguous = array.flags.c_contiguous, array.flags.f_contiguous
+        self.owndata = array.flags.owndata
+
+
+def wrap(value: Any) -> Any:
+    """Make arrays of ours of NumPy's, inside tuples and lists as well."""
+    if isinstance(value, np.ndarray | np.generic):
+        return ndarray(np.asarray(value))
+    if isinstance(value, tuple | list):
+        return type(value)(map(wrap, value))
+    return value
+
+
+def unwrap(value: Any) -> Any:
+    """Take the NumPy arrays out of ours; refuse those that came from elsewhere."""
+    if isinstance(value, ndarray):
+        return value._host
+    if isinstance(value, np.ndarray):
+        raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+    if isinstance(value, tuple | list):
+        return type(value)(map(unwrap, value))
+    return value
+
+
+class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
+    """An array on the device that is not there."""
+
+    device = SimpleNamespace(id=0)
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._host = array
+
+    @property
+    def __cuda_array_interface__(self) -> dict:
+        return {"shape": self.shape, "typestr": self.dtype.str, "version": 3,
+                "data": (self._host.ctypes.data, False)}  # fmt: skip
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct "
+            "a NumPy array explicitly."
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        out = options.pop("out", None)
+        options = {name: unwrap(value) for name, value in options.items()}
+        if out is not None:
+            options["out"] = tuple(unwrap(array) for array in out)
+        result = getattr(ufunc, method)(*map(unwrap, inputs), **options)
+        return out[0] if out is not None else wrap(result)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        out = kwargs.get("out")
+        result = function(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
+        return out if out is not None else wrap(result)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = getattr(self._host, name)
+        if not callable(value):
+            return wrap(value)
+        return lambda *args, **kwargs: wrap(
+            value(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
+        )
+
+    def item(self) -> Any:
+        return self._host.item()
+
+    def tolist(self) -> Any:
+        return self._host.tolist()
+
+    def get(self) -> np.ndarray:
+        return self._host.copy()
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
+
+    @property
+    def flags(self) -> Flags:
+        return Flags(self._host)
+
+    @property
+    def base(self) -> Any:
+        return None if self._host.base is None else ndarray(self._host.base)
+
+    @property
+    def data(self) -> Any:
+        owner = self._host
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        return SimpleNamespace(mem=owner, ptr=self._host.ctypes.data)
+
+    def __getitem__(self, index: Any) -> "ndarray":
+        return wrap(self._host[unwrap(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._host[unwrap(index)] = unwrap(value)
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __bool__(self) -> bool:
+        return bool(self._host)
+
+    def __float__(self) -> float:
+        return float(self._host)
+
+    def __int__(self) -> int:
+        return int(self._host)
+
+    def __index__(self) -> int:
+        return self._host.__index__()
+
+
+class RawModule:
+    """Kernels, compiled for the host."""
+
+    def __init__(self, code: str, options: tuple[str, ...]) -> None:
+        reals = [option[len("-DReal=") :] for option in options if option.startswith("-DReal=")]
+        assert reals in (["float"], ["double"]), options
+        self.real, self.code = reals[0], code
+        self.dtype = np.dtype(np.float32 if self.real == "float" else np.float64)
+
+    def get_function(self, name: str) -> Any:
+        wanted = kernels(self.code)[name]
+
+        def launch(grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple) -> None:
+            assert len(arguments) == len(wanted)
+            values = [
+                _as_ctype(parameter, value, self.dtype)
+                for parameter, value in zip(wanted, arguments, strict=True)
+            ]
+            function = getattr(host.compiled(self.code, self.real), f"launch_{name}")
+            function(ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0]), *values)
+            launched.add(f"{name}<{self.real}>")
+
+        return launch
+
+
+def _as_ctype(parameter: Parameter, value: Any, real: np.dtype) -> Any:
+    """Turn what goes to a kernel into C's; CuPy would hand on the bits whatever they mean."""
+    if parameter.is_array:
+        if isinstance(value, np.uint64) and value == 0:
+            return ctypes.c_void_p(None)
+        assert isinstance(value, ndarray)
+        assert value.dtype == parameter.dtype(real)
+        return ctypes.c_void_p(value._host.ctypes.data)
+    assert value.dtype == parameter.dtype(real)
+    return np.ctypeslib.as_ctypes_type(value.dtype)(value.item())
+
+
+class OutOfMemoryError(MemoryError):
+    """CuPy's."""
+
+
+def _maker(name: str) -> Any:
+    function = getattr(np, name)
+    return lambda *args, **kwargs: wrap(
+        function(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
+    )
+
+
+def asarray(values: Any, dtype: Any = None) -> ndarray:
+    """From the host, or what is here already."""
+    if isinstance(values, ndarray):
+        return values if dtype is None or values.dtype == dtype else values.astype(dtype)
+    return ndarray(np.array(values, dtype))  # a copy: another memory
+
+
+def module() -> ModuleType:
+    """Make a module that goes by the name of cupy."""
+    made: Any = ModuleType("cupy")
+    made.ndarray, made.RawModule, made.asarray, made.array = ndarray, RawModule, asarray, asarray
+    made.from_dlpack = lambda array: array.__dlpack__()
+    made.asnumpy = lambda array: array.get()
+    for name in ("empty", "zeros", "ones", "full", "arange", "ascontiguousarray", "matmul",
+                 "concatenate", "stack", "where", "empty_like", "zeros_like", "take",
+                 "broadcast_to", "moveaxis", "add", "maximum", "tensordot", "sum"):  # fmt: skip
+        setattr(made, name, _maker(name))
+    made.add = SimpleNamespace(
+        at=lambda array, index, values: np.add.at(unwrap(array), unwrap(index), unwrap(values))
+    )
+    runtime = SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
+    stream = SimpleNamespace(synchronize=lambda: None)
+    made.cuda = SimpleNamespace(
+        runtime=runtime,
+        Device=lambda index: contextlib.nullcontext(),
+        memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+        get_current_stream=lambda: stream,
+    )
+    return made
+
+
+@contextlib.contextmanager
+def installed() -> Any:
+    """Let `import cupy` give the stand-in."""
+    from minigrad.gpu import launch
+
+    before = sys.modules.get("cupy")
+    sys.modules["cupy"] = module()
+    launch._compiled.cache_clear()
+    try:
+        yield
+    finally:
+        launch._compiled.cache_clear()
+        if before is None:
+            del sys.modules["cupy"]
+        else:
+            sys.modules["cupy"] = before

@@ -1,0 +1,65 @@
+"""The whole network on a GPU: a training step, and use, against the CPU's."""
+
+import numba
+import numpy as np
+import pytest
+
+import minigrad
+from googlenet import GoogLeNet
+from googlenet.model import loss
+from minigrad import nn, optim, tensor
+
+pytestmark = pytest.mark.usefixtures("gpu")
+
+
+def trained(where, steps=1):
+    """Steps of SGD on a network of its own. Returns the losses, the parameters, and logits."""
+    minigrad.manual_seed(3)
+    net = GoogLeNet(5, in_channels=1, image_size=32).to(where)
+    rng = np.random.default_rng(0)
+    images = tensor(rng.standard_normal((2, 1, 32, 32), dtype=np.float32), device=where)
+    labels = tensor(np.array([1, 4]), device=where)
+    optimizer = optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    losses = []
+    for _ in range(steps):
+        total, heads = loss(net(images), labels, 0.1)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        losses += [total.item(), *(head.item() for head in heads.values())]
+    net.eval()
+    with minigrad.no_grad():
+        logits = net(images)
+    assert {p.device for p in net.parameters()} == {logits.device}
+    return losses, net.to("cpu").state_dict(), logits.cpu().data
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="takes hours in plain Python")
+def test_trains_as_on_the_cpu():
+    wanted_losses, wanted, wanted_logits = trained("cpu")
+    losses, state, logits = trained("cuda")
+    np.testing.assert_allclose(losses, wanted_losses, rtol=1e-5)
+    np.testing.assert_allclose(logits, wanted_logits, rtol=1e-3, atol=1e-5)
+    for name, array in wanted.items():
+        scale = np.abs(array).max() + 1e-12
+        assert np.abs(state[name] - array).max() / scale < 1e-3, name
+
+
+def test_batch_norm_on_the_way():
+    rng = np.random.default_rng(0)
+    nets = [
+        nn.Sequential(
+            nn.Conv2d(2, 4, 3, generator=np.random.default_rng(1)), nn.BatchNorm2d(4), nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        ).to(where)
+        for where in ("cpu", "cuda")
+    ]  # fmt: skip
+    x = rng.standard_normal((3, 2, 6, 6)).astype(np.float32)
+    for _ in range(2):
+        outs = [
+            net(tensor(x, device=where)) for net, where in zip(nets, ("cpu", "cuda"), strict=True)
+        ]
+        np.testing.assert_allclose(outs[1].cpu().data, outs[0].data, rtol=1e-5, atol=1e-6)
+    for name, array in nets[0].state_dict().items():
+        other = nets[1].to("cpu").state_dict()[name]
+        np.testing.assert_allclose(other, array, rtol=1e-5, atol=1e-7)
