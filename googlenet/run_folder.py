@@ -12,7 +12,7 @@ from typing import Any
 
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
-from googlenet.train import Metrics
+from googlenet.train import Metrics, RunningMean
 from minigrad import checkpoint
 
 FORMAT = 1  # of everything written here; a reader of a later one can say so
@@ -46,7 +46,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self.epochs: list[Metrics] = []
 
-    def step(self, metrics: Metrics) -> None:
+    def step(self, images: int, means: RunningMean, learning_rate: float) -> None:
         """Be told after every step; nothing is written."""
 
     def epoch(self, metrics: Metrics) -> None:

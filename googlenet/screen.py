@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import minigrad
-from googlenet.train import Metrics
+from googlenet.train import Metrics, RunningMean
 
 HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}
+EVERY = 0.2  # seconds at least from one look at the numbers to the next
 WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8}  # of the columns of their losses
 
 
@@ -42,7 +43,8 @@ class Screen:
         self.task = self.bar.add_task(
             f"epoch 1/{epochs}", total=epochs * pictures, speed="", numbers="getting ready"
         )
-        self.compiled = self.steps = 0
+        self.compiled = 0
+        self.written = 0.0  # when the bar's numbers were
 
     @contextmanager
     def showing(self) -> Iterator["Screen"]:
@@ -56,11 +58,15 @@ class Screen:
         self.compiled += 1
         self.bar.update(self.task, numbers=f"compiling {kernel} (kernel {self.compiled})")
 
-    def step(self, metrics: Metrics) -> None:
-        """Move the bar."""
-        self.steps += 1
-        if self.steps == 1:
-            self._line(f"first batch after {time.perf_counter() - self.started:.1f} s")
+    def step(self, images: int, means: RunningMean, learning_rate: float) -> None:
+        """Move the bar; now and then also its numbers."""
+        now = time.perf_counter()
+        if self.written == 0:
+            self._line(f"first batch after {now - self.started:.1f} s")
+        self.bar.update(self.task, advance=images)
+        if now - self.written < EVERY:
+            return
+        self.written, metrics = now, means.means()
         losses = " ".join(
             f"{HEADS[name]} {metrics[f'loss_{name}']:.3f}"
             for name in HEADS
@@ -69,10 +75,9 @@ class Screen:
         speed = self.bar.tasks[0].speed
         self.bar.update(
             self.task,
-            advance=metrics["images"],
             speed=f"{speed:.0f} img/s" if speed else "",
             numbers=f"loss {losses} · accuracy {metrics['train_accuracy']:.3f} "
-            f"· lr {metrics['learning_rate']:.1e}",
+            f"· lr {learning_rate:.1e}",
         )
 
     def epoch(self, metrics: Metrics) -> None:

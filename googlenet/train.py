@@ -14,8 +14,8 @@ import numpy as np
 import minigrad
 from googlenet.model import GoogLeNet, loss
 from googlenet.recipes import Recipe
+from minigrad import Tensor, optim
 from minigrad import functional as F
-from minigrad import optim
 from minigrad.data import (
     Compose,
     DataLoader,
@@ -33,8 +33,11 @@ Metrics = dict[str, float]
 class Watcher(Protocol):
     """Who wants to know how training goes."""
 
-    def step(self, metrics: Metrics) -> None:
-        """Be told after every step: running means over the epoch so far."""
+    def step(self, images: int, means: "RunningMean", learning_rate: float) -> None:
+        """Be told after every step: how many pictures it took, and the epoch's means so far.
+
+        To read the means waits for a GPU to have computed them: better not at every step.
+        """
 
     def epoch(self, metrics: Metrics) -> None:
         """Be told after every epoch: the row of ``metrics.csv``."""
@@ -42,19 +45,26 @@ class Watcher(Protocol):
 
 @dataclass
 class RunningMean:
-    """Means of named numbers, weighted by how many pictures each stands for."""
+    """Means of named numbers, weighted by how many pictures each stands for.
+
+    Numbers may be tensors that a GPU is still computing: they are read when the means are.
+    """
 
     sums: Metrics = field(default_factory=dict)
     count: int = 0
+    unread: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)
 
-    def add(self, count: int, **values: float) -> None:
+    def add(self, count: int, **values: Tensor) -> None:
         """Add means over `count` pictures."""
         self.count += count
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + count * value
+        self.unread.append((count, {name: value.detach() for name, value in values.items()}))
 
     def means(self) -> Metrics:
         """Return the means so far."""
+        for count, values in self.unread:
+            for name, value in values.items():
+                self.sums[name] = self.sums.get(name, 0.0) + count * value.item()
+        self.unread.clear()
         return {name: total / self.count for name, total in self.sums.items()}
 
 
@@ -98,9 +108,9 @@ def train(
         row: Metrics = {"epoch": epoch, "learning_rate": optimizer.groups[0]["lr"]}
         epoch_start = time.perf_counter()
         means = RunningMean()
-        for metrics in train_epoch(net, recipe, batches, optimizer, schedule, means):
+        for images in train_epoch(net, recipe, batches, optimizer, schedule, means):
             for watcher in watchers:
-                watcher.step(metrics)
+                watcher.step(images, means, optimizer.groups[0]["lr"])
         row |= means.means()
         row["images_per_second"] = means.count / (time.perf_counter() - epoch_start)
         row["test_loss"], row["test_accuracy"] = evaluate(net, test_batches)
@@ -118,8 +128,8 @@ def train_epoch(
     optimizer: optim.Optimizer,
     schedule: optim.Schedule,
     means: RunningMean,
-) -> Iterator[Metrics]:
-    """Go through the pictures once; after each step yield the epoch's means so far."""
+) -> Iterator[int]:
+    """Go through the pictures once; after each step yield how many pictures it took."""
     net.train()
     device = next(net.parameters()).device
     for images, labels in batches:
@@ -129,10 +139,10 @@ def train_epoch(
         total.backward()
         optimizer.step()
         schedule.step()
+        losses = {f"loss_{name}": head for name, head in heads.items()}
         correct = accuracy(outputs.logits, labels)
-        losses = {f"loss_{name}": head.item() for name, head in heads.items()}
-        means.add(len(labels), loss=total.item(), **losses, train_accuracy=correct)
-        yield means.means() | {"learning_rate": optimizer.groups[0]["lr"], "images": len(labels)}
+        means.add(len(labels), loss=total, **losses, train_accuracy=correct)
+        yield len(labels)
 
 
 def evaluate(net: GoogLeNet, batches: DataLoader) -> tuple[float, float]:
@@ -143,14 +153,14 @@ def evaluate(net: GoogLeNet, batches: DataLoader) -> tuple[float, float]:
     with minigrad.no_grad():
         for images, labels in batches:
             logits = net(images.to(device))
-            correct = accuracy(logits, labels)
-            means.add(len(labels), loss=F.cross_entropy(logits, labels).item(), correct=correct)
+            entropy = F.cross_entropy(logits, labels)
+            means.add(len(labels), loss=entropy, correct=accuracy(logits, labels))
     return means.means()["loss"], means.means()["correct"]
 
 
-def accuracy(logits: minigrad.Tensor, labels: minigrad.Tensor) -> float:
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the share of pictures whose largest logit is that of their label."""
-    return float((logits.argmax(1).cpu() == labels).numpy().mean())
+    return (logits.argmax(1) == labels.to(logits.device)).astype(np.float64).mean()
 
 
 def channel_statistics(dataset: Dataset) -> tuple[list[float], list[float]]:

@@ -7,7 +7,10 @@ import pytest
 import minigrad
 from googlenet import GoogLeNet
 from googlenet.model import loss
+from googlenet.recipes import Recipe
+from googlenet.train import RunningMean, train_epoch
 from minigrad import nn, optim, tensor
+from tests.gpu import standin
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
@@ -43,6 +46,30 @@ def test_trains_as_on_the_cpu():
     for name, array in wanted.items():
         scale = np.abs(array).max() + 1e-12
         assert np.abs(state[name] - array).max() / scale < 1e-3, name
+
+
+def test_nothing_is_read_from_the_gpu_until_somebody_looks(gpu, monkeypatch):
+    """A step that waits for its loss leaves the GPU idle while the next is being prepared."""
+    if gpu != "stand-in":
+        pytest.skip("only the stand-in counts what is read")
+    read = []
+    for name in ("get", "item", "tolist", "__float__", "__int__", "__bool__", "__index__"):
+        sound = getattr(standin.ndarray, name)
+        monkeypatch.setattr(
+            standin.ndarray, name, lambda array, f=sound, n=name: read.append(n) or f(array)
+        )
+    recipe = Recipe(batch_size=2, batch_norm=True)
+    net = GoogLeNet(5, in_channels=1, image_size=32, batch_norm=True).to("cuda")
+    optimizer = optim.Adam(net.parameters(), lr=1e-3)
+    schedule, means = optim.CosineLR(optimizer, 2), RunningMean()
+    rng = np.random.default_rng(0)
+    batch = tensor(rng.standard_normal((2, 1, 32, 32), dtype=np.float32)), tensor([1, 4])
+    steps = train_epoch(net, recipe, [batch, batch], optimizer, schedule, means)
+    assert list(steps) == [2, 2]
+    assert not read
+    assert 0 < means.means()["loss"] < 10
+    assert set(read) == {"item"}
+    assert len(read) == 2 * 5  # three heads, their sum and the accuracy
 
 
 def test_batch_norm_on_the_way():
