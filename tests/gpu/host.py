@@ -7,6 +7,7 @@ bit; it does not show races, and kernels that share memory or wait for each othe
 
 import ctypes
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -46,8 +47,7 @@ def compiled(code: str, real: str) -> ctypes.CDLL:
             f"            {name}({names});\n        }}\n}}\n"
         )
     text = SHIM + code + "\n" + "\n".join(launchers)
-    folder = Path(tempfile.gettempdir()) / "minigrad-host-kernels"
-    folder.mkdir(exist_ok=True)
+    folder = _own_folder()
     stem = hashlib.sha256((text + real).encode()).hexdigest()[:24]
     library = folder / f"{stem}.so"
     if not library.exists():
@@ -62,3 +62,13 @@ def compiled(code: str, real: str) -> ctypes.CDLL:
         )  # fmt: skip
         made.replace(library)
     return ctypes.CDLL(str(library))
+
+
+def _own_folder() -> Path:
+    """Make a folder for compiled kernels that nobody else can put anything into."""
+    folder = Path(tempfile.gettempdir()) / f"minigrad-host-kernels-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{folder} belongs to someone else, or others may write to it")
+    return folder
