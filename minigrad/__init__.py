@@ -6,6 +6,7 @@ The public face: everything here is defined elsewhere and only named again.
 from minigrad import checkpoint, cuda, data, functional, nn, optim, random
 from minigrad.autograd import AnomalyError, detect_anomaly, is_recording, no_grad
 from minigrad.cpu import empty_cache, get_num_threads, on_compile, set_num_threads
+from minigrad.cuda import allow_tf32
 from minigrad.device import DeviceError, kernels
 from minigrad.dlpack import from_dlpack
 from minigrad.ops.concat import concat
@@ -19,6 +20,7 @@ __all__ = [
     "AnomalyError",
     "DeviceError",
     "Tensor",
+    "allow_tf32",
     "allow_winograd",
     "checkpoint",
     "concat",

@@ -1,8 +1,10 @@
 """What there is of GPUs: `minigrad.cuda.is_available()`."""
 
+import numpy as np
+
 from minigrad import gpu
 
-__all__ = ["device_count", "is_available", "preferred_device", "synchronize"]
+__all__ = ["allow_tf32", "device_count", "is_available", "preferred_device", "synchronize"]
 
 
 def is_available() -> bool:
@@ -29,3 +31,29 @@ def synchronize() -> None:
         If there is no CuPy.
     """
     gpu.cupy().cuda.get_current_stream().synchronize()
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Let matrix products of float32 round their factors to 10 bits of fraction, or not.
+
+    They do not at first. With it, GPUs from Ampere on multiply float32 on their tensor cores
+    (TF32), several times as fast, with errors of about 1e-3 of the result.
+
+    Parameters
+    ----------
+    allowed : bool
+
+    Raises
+    ------
+    TypeError
+        If `allowed` is not a bool.
+    DeviceError
+        If CuPy is not installed, or finds no GPU.
+    """
+    if not isinstance(allowed, bool):
+        raise TypeError(f"allow_tf32: allowed must be a bool, got {allowed!r}")
+    gpu.check_device(0)
+    core = gpu.cupy()._core
+    kinds = core._routines_linalg
+    kind = kinds.COMPUTE_TYPE_TF32 if allowed else kinds.COMPUTE_TYPE_DEFAULT
+    core.set_compute_type(np.float32, kind)

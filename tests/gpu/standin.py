@@ -215,6 +215,10 @@ def module() -> ModuleType:
     )
     runtime = SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
     stream = SimpleNamespace(synchronize=lambda: None)
+    made._core = SimpleNamespace(
+        _routines_linalg=SimpleNamespace(COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1),
+        set_compute_type=lambda dtype, kind: setattr(made, "compute_type", (dtype, kind)),
+    )
     made.cuda = SimpleNamespace(
         runtime=runtime,
         Device=lambda index: contextlib.nullcontext(),

@@ -211,6 +211,19 @@ def test_a_driver_that_is_missing(gpu, monkeypatch):
         tensor([1.0], device="cuda")
 
 
+def test_rounding_to_tf32_is_asked_for(gpu):
+    if gpu != "stand-in":
+        pytest.skip("the stand-in tells what was asked")
+    import cupy
+
+    minigrad.allow_tf32(True)
+    assert cupy.compute_type == (np.float32, 7)
+    minigrad.allow_tf32(False)
+    assert cupy.compute_type == (np.float32, 1)
+    with pytest.raises(TypeError, match="allow_tf32: allowed must be a bool, got 1"):
+        minigrad.allow_tf32(1)
+
+
 def test_cuda():
     assert minigrad.cuda.is_available()
     assert minigrad.cuda.device_count() >= 1
