@@ -68,12 +68,13 @@ def with_threads(count: int, step: Callable[[], Any]) -> Callable[[], Any]:
 
 def arithmetic(count: int, options: Options) -> Callable[[], None]:
     """Make a step of arithmetic alone, in equal parts on so many threads of Python's own."""
-    pool, rounds = ThreadPoolExecutor(count), 50 if options.quick else 5_000
+    rounds = 50 if options.quick else 5_000
     _roots(1)
 
     def step() -> None:
-        for total in pool.map(_roots, [rounds] * PARTS):
-            assert np.isfinite(total)
+        with ThreadPoolExecutor(count) as pool:
+            for total in pool.map(_roots, [rounds] * PARTS):
+                assert np.isfinite(total)
 
     return step
 

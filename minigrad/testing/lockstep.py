@@ -87,8 +87,10 @@ def lockstep(
                 call = Call(name, function, copied, kept, random.default.drawn)
                 result = function(*arguments, **options)
                 drawn = random.default.drawn
-                _compare(call, first, second)
-                random.default.drawn = drawn
+                try:
+                    _compare(call, first, second)
+                finally:
+                    random.default.drawn = drawn
                 compared.append(name)
             finally:
                 busy = False
@@ -204,9 +206,32 @@ def _compare(call: Call, first: str, second: str) -> None:
     if found is None:
         return
     smaller = _shrunk(call, first, second)
+    shown = _difference(_written_out(smaller), first, second)
+    promise = "to see it:" if shown else "the call, whose random numbers do not show it:"
     raise LockstepError(
-        f"{call.name}: {found}\n\nto see it:\n\n{_reproduction(smaller, first, second)}"
+        f"{call.name}: {found}\n\n{promise}\n\n{_reproduction(smaller, first, second)}"
     )
+
+
+def _is_drawn(tensor: Tensor) -> bool:
+    """Tell whether a reproduction draws this tensor's numbers, since they are too many to write."""
+    return tensor.size > SHOWN and tensor.dtype.kind == "f"
+
+
+def _written_out(call: Call) -> Call:
+    """Return the call that the code of a reproduction makes: the same draws, in the same order."""
+    rng = np.random.default_rng(0)
+
+    def drawn(value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return type(value)(map(drawn, value))
+        if isinstance(value, Tensor) and _is_drawn(value):
+            return Tensor(rng.standard_normal(value.shape).astype(value.dtype))
+        return value
+
+    arguments = drawn(call.arguments)
+    options = {name: drawn(value) for name, value in call.options.items()}
+    return call._replace(arguments=arguments, options=options)
 
 
 def _shrunk(call: Call, first: str, second: str) -> Call:
@@ -245,10 +270,11 @@ def _reproduction(call: Call, first: str, second: str) -> str:
             return f"[{inside}]" if isinstance(value, list) else f"({inside},)"
         if not isinstance(value, Tensor):
             return repr(value)
+        if _is_drawn(value):
+            drawn = f"rng.standard_normal({value.shape}).astype({value.dtype.name!r})"
+            return f"minigrad.tensor({drawn})"
         data = devices.put(value.data, "cpu")
-        if data.size <= SHOWN or data.dtype.kind != "f":
-            return f"minigrad.tensor({data.tolist()}, dtype={data.dtype.name!r})"
-        return f"minigrad.tensor(rng.standard_normal({data.shape}).astype({data.dtype.name!r}))"
+        return f"minigrad.tensor({data.tolist()}, dtype={data.dtype.name!r})"
 
     values = [written(value) for value in call.arguments]
     values += [f"{name}={written(value)}" for name, value in call.options.items()]

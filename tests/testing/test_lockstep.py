@@ -83,6 +83,26 @@ def test_a_wrong_gradient_is_named_and_shown(monkeypatch):
         exec("\n".join(line[4:] for line in code.splitlines()), {})
 
 
+def test_numbers_that_are_too_many_to_write(monkeypatch):
+    """The code draws others. Whether these show the difference is tried, and said."""
+    sound = conv.vectorized.conv2d_forward
+    for where, promise in (
+        (lambda out: out > -1e9, "to see it:"),
+        (lambda out: out > 1e6, "the call, whose random numbers do not show it:"),
+    ):
+        with monkeypatch.context() as patch:
+
+            def broken(*arguments, where=where, **options):
+                out = sound(*arguments, **options)
+                return np.where(where(out), 1.01 * out, out).astype(out.dtype)
+
+            patch.setattr(conv.vectorized, "conv2d_forward", broken)
+            with pytest.raises(LockstepError) as raised:
+                lockstep(net(), images(1, 2, 6, 6) * 1e9)
+        assert f"\n\n{promise}\n\n" in str(raised.value)
+        assert "rng.standard_normal((1, 2, 6, 6))" in str(raised.value)
+
+
 def test_rounding_is_forgiven_and_no_more(monkeypatch):
     sound = conv.vectorized.conv2d_forward
     for factor, found in ((1 + 2e-7, False), (1 + 1e-4, True)):
