@@ -8,7 +8,6 @@ launches them ran. None of it is a measurement on a GPU: ``pytest -m gpu`` makes
 import sys
 from pathlib import Path
 
-import coverage
 import pytest
 
 import minigrad
@@ -38,6 +37,8 @@ def compiled() -> int:
 
 def ran() -> int:
     """Run the tests on the host, and print what ran. Returns how many kernels did not."""
+    import coverage  # of the extra "dev": pytest alone imports this file too, and has only "test"
+
     launchers = [*Path(minigrad.__file__).parent.rglob("gpu.py")]
     launchers += [*(Path(minigrad.__file__).parent / "gpu").glob("*.py")]
     include = [str(path) for path in launchers]
