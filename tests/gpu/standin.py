@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.gpu.signature import Parameter, kernels
+from minigrad.gpu import cublas
+from minigrad.gpu.launch import NAMES
+from minigrad.gpu.signature import Parameter, kernels, sum_dtype
 from tests.gpu import host
 
 launched: set[str] = set()  # names of kernels that ran
@@ -150,9 +152,10 @@ class RawModule:
 
     def __init__(self, code: str, options: tuple[str, ...]) -> None:
         reals = [option[len("-DReal=") :] for option in options if option.startswith("-DReal=")]
-        assert reals in (["float"], ["double"]), options
+        assert len(reals) == 1, options
         self.real, self.code = reals[0], code
-        self.dtype = np.dtype(np.float32 if self.real == "float" else np.float64)
+        self.dtype = next(np.dtype(name) for name, real in NAMES.items() if real == self.real)
+        assert f"-DSum={NAMES[sum_dtype(self.dtype).name]}" in options
 
     def get_function(self, name: str) -> Any:
         wanted = kernels(self.code)[name]
@@ -214,7 +217,7 @@ def module() -> ModuleType:
         at=lambda array, index, values: np.add.at(unwrap(array), unwrap(index), unwrap(values))
     )
     runtime = SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
-    stream = SimpleNamespace(synchronize=lambda: None)
+    stream = SimpleNamespace(synchronize=lambda: None, ptr=0)
     made._core = SimpleNamespace(
         _routines_linalg=SimpleNamespace(COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1),
         set_compute_type=lambda dtype, kind: setattr(made, "compute_type", (dtype, kind)),
@@ -233,13 +236,17 @@ def installed() -> Any:
     """Let `import cupy` give the stand-in."""
     from minigrad.gpu import launch
 
-    before = sys.modules.get("cupy")
+    before, library = sys.modules.get("cupy"), cublas.library
     sys.modules["cupy"] = module()
+    cublas.library = host.cublas
     launch._compiled.cache_clear()
+    cublas._handle.cache_clear()
     try:
         yield
     finally:
         launch._compiled.cache_clear()
+        cublas._handle.cache_clear()
+        cublas.library = library
         if before is None:
             del sys.modules["cupy"]
         else:
