@@ -53,7 +53,8 @@ def allow_tf32(allowed: bool) -> None:
     if not isinstance(allowed, bool):
         raise TypeError(f"allow_tf32: allowed must be a bool, got {allowed!r}")
     gpu.check_device(0)
-    core = gpu.cupy()._core
+    gpu.cublas.allow_tf32(allowed)
+    core = gpu.cupy()._core  # CuPy's own product, of the operation `matmul`
     kinds = core._routines_linalg
     kind = kinds.COMPUTE_TYPE_TF32 if allowed else kinds.COMPUTE_TYPE_DEFAULT
     core.set_compute_type(np.float32, kind)

@@ -156,7 +156,7 @@ def test_arguments_that_a_kernel_refuses():
         "relu_forward: out must be an array on the GPU, got ndarray": (16, x, numbers(2)),
         "relu_forward: count must be a number of int64, got 1.5": (1.5, x, x),
         "relu_forward takes 3 arguments, got 2": (16, x),
-        "relu_forward: no array tells whether Real": (16, 1, 2),
+        "relu_forward: no array tells what Real is": (16, 1, 2),
     }
     for message, (count, *arguments) in wrong.items():
         with pytest.raises(TypeError, match=message):
