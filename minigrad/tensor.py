@@ -276,7 +276,7 @@ class Tensor(Variable):
                     f"backward: a result of shape {self.shape} is not one number; give the "
                     "gradient, an array of that shape, or reduce the result first"
                 )
-            gradient = np.ones(self.shape)
+            gradient = devices.library(self.data).ones(self.shape, self.dtype)
         given = gradient.data if isinstance(gradient, Tensor) else gradient
         values = real_numbers("backward: gradient", given)
         seed = devices.put_like(values, self.data).astype(self.dtype)

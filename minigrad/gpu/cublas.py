@@ -12,6 +12,7 @@ Cᵀ, so instead of C = A·B it is asked for Cᵀ = Bᵀ·Aᵀ: the operands cha
 import ctypes
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,16 @@ def matmul(a: Any, b: Any, out: Any) -> Any:
         steps = [step[::-1] for step in steps]
     transposed = [(m, n, k), _layout("b", b), _layout("a", a)]
     for i in range(outer):
-        places = [x.data.ptr + i * step[0] * x.itemsize for x, step in zip((a, b, out), steps)]
+        pairs = zip((a, b, out), steps, strict=True)
+        places = [x.data.ptr + i * step[0] * x.itemsize for x, step in pairs]
         _gemm(transposed, (a, b, out), places, [step[1] for step in steps], inner)
     return out
+
+
+def open_here() -> None:
+    """Open cuBLAS for the current device and stream: what a recording cannot do by itself."""
+    cuda = cupy().cuda
+    _handle(cuda.Device().id, cuda.get_current_stream().ptr)
 
 
 def _steps(x: Any, ndim: int) -> tuple[int, int]:
@@ -117,9 +125,7 @@ def library() -> ctypes.CDLL:
     version = cupy().cuda.runtime.runtimeGetVersion() // 1000
     try:
         with suppress(ImportError):  # older CuPy does without it, and finds the library itself
-            from cuda.pathfinder import load_nvidia_dynamic_lib
-
-            load_nvidia_dynamic_lib("cublas")
+            import_module("cuda.pathfinder").load_nvidia_dynamic_lib("cublas")
         return ctypes.CDLL(f"libcublas.so.{version}")
     except (RuntimeError, OSError) as error:
         raise DeviceError(f"cuda: cuBLAS cannot be loaded ({error})") from None

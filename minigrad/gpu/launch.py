@@ -1,8 +1,9 @@
 """Launching kernels: CUDA C from a file, compiled for a dtype when it is first used.
 
-A file ``kernels.cu`` is written for names that are filled in here: ``Real``, the type of the numbers
-in memory, ``Sum``, what is computed in, and ``Index``, a signed 64-bit integer (`common.cu`). A kernel is one thread's work: ``THREAD`` is the number of
-the thread, and threads past the last one return at once::
+A file ``kernels.cu`` is written for names that are filled in here: ``Real``, the type of the
+numbers in memory, ``Sum``, what is computed in, and ``Index``, a signed 64-bit integer (see
+`common.cu`). A kernel is one thread's work: ``THREAD`` is the number of the thread, and threads
+past the last one return at once::
 
     extern "C" __global__ void scale(Index count, const Real* x, Sum factor, Real* out) {
         Index i = THREAD;

@@ -66,6 +66,11 @@ def out_of_memory(error: Exception, what: str) -> DeviceError:
     )
 
 
+def is_recording() -> bool:
+    """Tell whether kernels are being recorded, and not run: then nothing can be read back."""
+    return cupy().cuda.get_current_stream().is_capturing()
+
+
 def is_gpu_array(array: Any) -> bool:
     """Tell whether an array lies on a GPU."""
     return hasattr(array, "__cuda_array_interface__")

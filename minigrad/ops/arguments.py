@@ -61,9 +61,10 @@ def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
             "(minigrad.tensor makes one)"
         )
     data = value.data
-    if data.dtype not in FLOATS and not is_small(data.dtype):
-        if not (data.dtype == np.complex128 and complex_allowed()):
-            raise TypeError(f"{name}: {argument} must be float32 or float64, got {data.dtype}")
+    if data.dtype not in FLOATS and not (
+        is_small(data.dtype) or (data.dtype == np.complex128 and complex_allowed())
+    ):
+        raise TypeError(f"{name}: {argument} must be float32 or float64, got {data.dtype}")
     if ndims and data.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims)
         layout = " (N, C, H, W)" if ndims == (4,) else ""

@@ -58,12 +58,17 @@ def operands(name: str, *values: Operand) -> Sequence["Tensor"]:
     numbers = [_number(name, value) for value in values]
     dtype = _common_dtype(numbers)
     tensors: list[Any] = [
-        value
-        if isinstance(value, Variable)
-        else some.new(device.put_like(as_array(number).astype(dtype), some.data))
+        value if isinstance(value, Variable) else some.new(_beside(number, dtype, some.data))
         for value, number in zip(values, numbers, strict=True)
     ]
     return [t if t.data.dtype == dtype else cast(t, dtype) for t in tensors]
+
+
+def _beside(number: Any, dtype: np.dtype, array: Array) -> Array:
+    """Make an array of an operand that is none, on the device of another."""
+    if isinstance(number, int | float) and type(array) is not np.ndarray:
+        return device.library(array).full((), number, dtype)  # written there: no copy to wait for
+    return device.put_like(as_array(number).astype(dtype), array)
 
 
 def _number(name: str, value: Operand) -> Any:
@@ -106,7 +111,11 @@ def widened(x: "Tensor") -> "Tensor":
 
 def floating(x: "Tensor") -> "Tensor":
     """Give an integer or boolean tensor the default floating dtype, float32."""
-    return x if is_floating(x.data.dtype) or x.data.dtype.kind == "c" else x.new(x.data.astype(np.float32))
+    return (
+        x
+        if is_floating(x.data.dtype) or x.data.dtype.kind == "c"
+        else x.new(x.data.astype(np.float32))
+    )
 
 
 def combine(name: str, function: Callable[..., Any], *arrays: Array) -> Any:

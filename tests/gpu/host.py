@@ -75,10 +75,11 @@ def built(text: str, real: str = "float") -> ctypes.CDLL:
         source = folder / f"{stem}.cpp"
         source.write_text(text)
         made = folder / f"{stem}.{id(text)}.so"
+        sums = "double" if real == "double" else "float"
         subprocess.run(
             [COMPILER, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC",
-             f"-DReal={real}", f"-DSum={'double' if real == 'double' else 'float'}", "-Wall", "-Wno-unknown-pragmas", "-Wno-unused-function",
-             str(source), "-o", str(made)],
+             f"-DReal={real}", f"-DSum={sums}", "-Wall", "-Wno-unknown-pragmas",
+             "-Wno-unused-function", str(source), "-o", str(made)],
             check=True,
         )  # fmt: skip
         made.replace(library)

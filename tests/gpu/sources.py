@@ -10,7 +10,7 @@ ROOT = Path(minigrad.__file__).parent
 
 
 def sources() -> dict[str, Source]:
-    """Return every file `kernels.cu`, by the folder that it lies in, as the launching module does."""
+    """Return every file `kernels.cu`, by the folder that it lies in, as its module has it."""
     found = {}
     for path in sorted(ROOT.rglob("kernels.cu")):
         folder = ".".join(path.relative_to(ROOT.parent).parts[:-1])

@@ -20,7 +20,7 @@ import numpy as np
 from minigrad.gpu import cublas
 from minigrad.gpu.launch import NAMES
 from minigrad.gpu.signature import Parameter, kernels, sum_dtype
-from tests.gpu import host
+from tests.gpu import host, taping
 
 launched: set[str] = set()  # names of kernels that ran
 
@@ -77,13 +77,14 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
         options = {name: unwrap(value) for name, value in options.items()}
         if out is not None:
             options["out"] = tuple(unwrap(array) for array in out)
-        result = getattr(ufunc, method)(*map(unwrap, inputs), **options)
-        return out[0] if out is not None else wrap(result)
+        arguments = [unwrap(x) for x in inputs]
+        if out is not None:
+            taping.do(lambda: getattr(ufunc, method)(*arguments, **options))
+            return out[0]
+        return wrap(taping.make(lambda: getattr(ufunc, method)(*arguments, **options)))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        out = kwargs.get("out")
-        result = function(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
-        return out if out is not None else wrap(result)
+        return called(function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -91,17 +92,21 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
         value = getattr(self._host, name)
         if not callable(value):
             return wrap(value)
-        return lambda *args, **kwargs: wrap(
-            value(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
-        )
+        return lambda *args, **kwargs: called(value, args, kwargs, self._host)
+
+    def fill(self, value: Any) -> None:
+        taping.do(lambda: self._host.fill(value))
 
     def item(self) -> Any:
+        taping.refuse("a copy to the host")
         return self._host.item()
 
     def tolist(self) -> Any:
+        taping.refuse("a copy to the host")
         return self._host.tolist()
 
     def get(self) -> np.ndarray:
+        taping.refuse("a copy to the host")
         return self._host.copy()
 
     def __dlpack__(self, **_: Any) -> Any:
@@ -126,22 +131,23 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
         return SimpleNamespace(mem=owner, ptr=self._host.ctypes.data)
 
     def __getitem__(self, index: Any) -> "ndarray":
-        return wrap(self._host[unwrap(index)])
+        return wrap(taping.make(lambda: self._host[unwrap(index)], self._host))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._host[unwrap(index)] = unwrap(value)
+        index, value = unwrap(index), unwrap(value)
+        taping.do(lambda: self._host.__setitem__(index, value))
 
     def __len__(self) -> int:
         return len(self._host)
 
     def __bool__(self) -> bool:
-        return bool(self._host)
+        return bool(self.item())
 
     def __float__(self) -> float:
-        return float(self._host)
+        return float(self.item())
 
     def __int__(self) -> int:
-        return int(self._host)
+        return int(self.item())
 
     def __index__(self) -> int:
         return self._host.__index__()
@@ -167,7 +173,9 @@ class RawModule:
                 for parameter, value in zip(wanted, arguments, strict=True)
             ]
             function = getattr(host.compiled(self.code, self.real), f"launch_{name}")
-            function(ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0]), *values)
+            size = ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0])
+            kept = arguments  # as long as the launch may be played
+            taping.do(lambda: (function(*size, *values), kept))
             launched.add(f"{name}<{self.real}>")
 
         return launch
@@ -185,21 +193,77 @@ def _as_ctype(parameter: Parameter, value: Any, real: np.dtype) -> Any:
     return np.ctypeslib.as_ctypes_type(value.dtype)(value.item())
 
 
+class Device(contextlib.nullcontext):
+    """A device that is not there."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.id = index
+
+
+class Stream(contextlib.nullcontext):
+    """One that does at once what it is asked for, unless that is captured."""
+
+    def __init__(self, non_blocking: bool = False) -> None:
+        super().__init__()
+        self.ptr, self.non_blocking = 0, non_blocking
+
+    def synchronize(self) -> None:
+        taping.refuse("waiting for it")
+
+    def is_capturing(self) -> bool:
+        return taping.capturing()
+
+    def begin_capture(self) -> None:
+        assert self.non_blocking, "cannot capture on the default (legacy) stream"
+        taping.begin_capture()
+
+    def end_capture(self) -> taping.Graph:
+        return taping.end_capture()
+
+
+class CuBLAS:
+    """What stands behind cuBLAS's calls. Arrays that a recorded one names are kept by the tape."""
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(host.cublas(), name)
+        if name != "cublasGemmStridedBatchedEx" or not taping.capturing():
+            return function
+
+        def recorded(*arguments: Any) -> int:
+            def play() -> None:
+                assert function(*arguments) == 0
+
+            taping.do(play)
+            return 0
+
+        return recorded
+
+
 class OutOfMemoryError(MemoryError):
     """CuPy's."""
 
 
 def _maker(name: str) -> Any:
     function = getattr(np, name)
-    return lambda *args, **kwargs: wrap(
-        function(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
-    )
+    return lambda *args, **kwargs: called(function, args, kwargs)
+
+
+def called(function: Any, args: Any, kwargs: dict[str, Any], *sources: np.ndarray) -> Any:
+    """Call NumPy's function, on the arrays in ours; `sources` are others that it may look at."""
+    arguments, options = unwrap(args), {name: unwrap(value) for name, value in kwargs.items()}
+    if kwargs.get("out") is not None:
+        taping.do(lambda: function(*arguments, **options))
+        return kwargs["out"]
+    arrays = [x for x in arguments if isinstance(x, np.ndarray)]
+    return wrap(taping.make(lambda: function(*arguments, **options), *arrays, *sources))
 
 
 def asarray(values: Any, dtype: Any = None) -> ndarray:
     """From the host, or what is here already."""
     if isinstance(values, ndarray):
         return values if dtype is None or values.dtype == dtype else values.astype(dtype)
+    taping.refuse("a copy from the host")
     return ndarray(np.array(values, dtype))  # a copy: another memory
 
 
@@ -217,14 +281,17 @@ def module() -> ModuleType:
         at=lambda array, index, values: np.add.at(unwrap(array), unwrap(index), unwrap(values))
     )
     runtime = SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
-    stream = SimpleNamespace(synchronize=lambda: None, ptr=0)
+    stream = Stream()
     made._core = SimpleNamespace(
         _routines_linalg=SimpleNamespace(COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1),
         set_compute_type=lambda dtype, kind: setattr(made, "compute_type", (dtype, kind)),
     )
     made.cuda = SimpleNamespace(
         runtime=runtime,
-        Device=lambda index: contextlib.nullcontext(),
+        Device=lambda index=0: Device(index),
+        Stream=Stream,
+        MemoryPool=lambda: SimpleNamespace(malloc=None),
+        using_allocator=lambda allocator: contextlib.nullcontext(),
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
         get_current_stream=lambda: stream,
     )
@@ -238,7 +305,7 @@ def installed() -> Any:
 
     before, library = sys.modules.get("cupy"), cublas.library
     sys.modules["cupy"] = module()
-    cublas.library = host.cublas
+    cublas.library = CuBLAS
     launch._compiled.cache_clear()
     cublas._handle.cache_clear()
     try:

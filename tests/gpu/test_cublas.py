@@ -87,7 +87,10 @@ def test_one_call_for_the_longer_axis_of_a_batch(gpu):
         pytest.skip("the calls are counted in the stand-in")
     library = host.cublas()
     for outer, inner in ((2, 7), (7, 2)):
-        a, b = on_gpu(np.ones((inner, 3, 4), np.float32)), on_gpu(np.ones((outer, inner, 4, 5), np.float32))
+        a, b = (
+            on_gpu(np.ones((inner, 3, 4), np.float32)),
+            on_gpu(np.ones((outer, inner, 4, 5), np.float32)),
+        )
         before = _read(library, "calls")
         assert (product(a, b) == 4).all()
         assert _read(library, "calls") - before == 2

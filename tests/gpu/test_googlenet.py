@@ -8,7 +8,7 @@ import minigrad
 from googlenet import GoogLeNet
 from googlenet.model import loss
 from googlenet.recipes import Recipe
-from googlenet.train import RunningMean, train_epoch
+from googlenet.train import RunningMean, Step, train_epoch
 from minigrad import nn, optim, tensor
 from tests.gpu import standin
 
@@ -64,7 +64,8 @@ def test_nothing_is_read_from_the_gpu_until_somebody_looks(gpu, monkeypatch):
     schedule, means = optim.CosineLR(optimizer, 2), RunningMean()
     rng = np.random.default_rng(0)
     batch = tensor(rng.standard_normal((2, 1, 32, 32), dtype=np.float32)), tensor([1, 4])
-    steps = train_epoch(net, recipe, [batch, batch], optimizer, schedule, means)
+    step = Step(net, recipe, optimizer, schedule)
+    steps = train_epoch(net, step, [batch, batch], means)
     assert list(steps) == [2, 2]
     assert not read
     assert 0 < means.means()["loss"] < 10

@@ -63,7 +63,19 @@ def test_floats_are_rounded_to_the_nearest(convert, dtype):
     middle = middle.astype(np.float32)
     drawn = rng.integers(0, 1 << 32, 1 << 16, dtype=np.uint32).view(np.float32)
     near = np.nextafter(middle, np.float32(np.inf)), np.nextafter(middle, np.float32(-np.inf))
-    special = [0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.996, 65520, 3.4e38, 1e-8, 2.9802322e-8]
+    special = [
+        0,
+        -0.0,
+        np.inf,
+        -np.inf,
+        np.nan,
+        65504,
+        65519.996,
+        65520,
+        3.4e38,
+        1e-8,
+        2.9802322e-8,
+    ]
     x = np.concatenate([every, middle, *near, drawn, np.float32(special)])
     out = empty(x.shape, dtype)
     convert.launch("narrow", x.size, on_gpu(x), out, dtype=dtype)
@@ -75,7 +87,9 @@ def test_floats_are_rounded_to_the_nearest(convert, dtype):
 def test_rooms_agree_with_the_definition(dtype):
     """On integers so small that bfloat16's 8 bits hold every result."""
     rng = np.random.default_rng(1)
-    x, weight = (integers(rng, *s, low=-1, high=2, dtype=dtype) for s in ((3, 4, 6, 5), (4, 2, 3, 2)))
+    x, weight = (
+        integers(rng, *s, low=-1, high=2, dtype=dtype) for s in ((3, 4, 6, 5), (4, 2, 3, 2))
+    )
     geometry = (2, 1), ((1, 0), (0, 1)), (1, 1), 2
     bias = integers(rng, 4)
     out = assert_agree(conv, "conv2d_forward", x, weight, bias, *geometry)
@@ -84,7 +98,9 @@ def test_rooms_agree_with_the_definition(dtype):
     back = assert_agree(conv, "conv2d_input_gradient", gradient, weight, x.shape, *geometry)
     assert back.dtype == dtype
     to_weight = assert_agree(conv, "conv2d_weight_gradient", gradient, x, weight.shape, *geometry)
-    assert to_weight.dtype == assert_agree(conv, "conv2d_bias_gradient", gradient).dtype == np.float32
+    assert (
+        to_weight.dtype == assert_agree(conv, "conv2d_bias_gradient", gradient).dtype == np.float32
+    )
     slope, to_bias = assert_agree(conv, "conv2d_relu_gradient", gradient, out)
     assert (slope.dtype, to_bias.dtype) == (dtype, np.float32)
     rows, matrix = (integers(rng, *s, low=-1, high=2, dtype=dtype) for s in ((5, 7), (3, 7)))

@@ -113,8 +113,10 @@ def batch_norm(
     }  # fmt: skip
     _check(x, per_channel, training, momentum, eps)
     if is_small(x.dtype):  # statistics and parameters are float32
-        options = *per_channel.values(), training, momentum, eps
-        return elementwise.cast(batch_norm(elementwise.widened(x), *options), x.dtype)
+        wide = batch_norm(
+            elementwise.widened(x), **per_channel, training=training, momentum=momentum, eps=eps
+        )
+        return elementwise.cast(wide, x.dtype)
     momentum, eps = float(momentum), float(eps)
     kernel, image, channels = device.choose(RUNGS, gpu, x.data), x.data, x.shape[1]
     library = device.library(image)

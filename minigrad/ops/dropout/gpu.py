@@ -13,7 +13,8 @@ def dropout_forward(x, p, key):
     x = contiguous(x)
     out = empty(x.shape, x.dtype)
     scale = 1 / (1 - p) if p < 1 else 0
-    source.launch("dropout_forward", x.size, x, key, round(p * 2**24), scale, out)
+    place = getattr(key, "place", None)  # in a recorded step (`minigrad.cuda_graph`)
+    source.launch("dropout_forward", x.size, x, key, place, round(p * 2**24), scale, out)
     return out
 
 

@@ -1,7 +1,7 @@
 """The linear layer, rung 4: one matrix product each, by cuBLAS on a GPU.
 
-cuBLAS reads a matrix as it lies or transposed: ``.T`` copies nothing. Of numbers of 16 bits the sums
-are float32, and so are the gradients of weight and bias.
+cuBLAS reads a matrix as it lies or transposed: ``.T`` copies nothing. Of numbers of 16 bits the
+sums are float32, and so are the gradients of weight and bias.
 """
 
 from minigrad.gpu import contiguous, empty, matmul, sum_dtype
