@@ -3,7 +3,8 @@
 Its arrays hold NumPy arrays that nobody else can reach: as CuPy's, they refuse to become NumPy
 arrays by themselves, and to be mixed with them. Kernels are compiled for the host and run there
 (`tests.gpu.host`), so that a wrong shape, dtype or order of arguments fails on a laptop. What it
-does not show: speed, races, and whatever CuPy does otherwise than NumPy.
+does not show: speed, races within a kernel, and whatever CuPy does otherwise than NumPy. Streams
+are in `tests.gpu.streams`.
 
     with standin.installed():
         minigrad.tensor([1.0], device="cuda")
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.gpu.signature import Parameter, kernels
-from tests.gpu import host
+from tests.gpu import host, streams
 
 launched: set[str] = set()  # names of kernels that ran
 
@@ -28,7 +29,7 @@ class Flags:
 
     def __init__(self, array: np.ndarray) -> None:
         self.c_contiguous, self.f_contiguous = array.flags.c_contiguous, array.flags.f_contiguous
-        self.owndata = array.flags.owndata
+        self.owndata = not isinstance(array.base, np.ndarray)
 
 
 def wrap(value: Any) -> Any:
@@ -54,10 +55,13 @@ def unwrap(value: Any) -> Any:
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
     """An array on the device that is not there."""
 
-    device = SimpleNamespace(id=0)
-
     def __init__(self, array: np.ndarray) -> None:
         self._host = array
+
+    @property
+    def device(self) -> SimpleNamespace:
+        held = streams.lease(self._host)
+        return SimpleNamespace(id=held.device if held else 0)
 
     @property
     def __cuda_array_interface__(self) -> dict:
@@ -102,6 +106,13 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
     def get(self) -> np.ndarray:
         return self._host.copy()
 
+    def set(self, array: np.ndarray, stream: Any = None) -> None:
+        assert type(array) is np.ndarray
+        assert (self.shape, self.dtype) == (array.shape, array.dtype)
+        assert self._host.flags.c_contiguous
+        assert array.flags.c_contiguous
+        streams.copy(self._host, array, stream or streams.current())
+
     def __dlpack__(self, **_: Any) -> Any:
         return self
 
@@ -114,7 +125,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
 
     @property
     def base(self) -> Any:
-        return None if self._host.base is None else ndarray(self._host.base)
+        return ndarray(self._host.base) if isinstance(self._host.base, np.ndarray) else None
 
     @property
     def data(self) -> Any:
@@ -206,7 +217,8 @@ def module() -> ModuleType:
     made.ndarray, made.RawModule, made.asarray, made.array = ndarray, RawModule, asarray, asarray
     made.from_dlpack = lambda array: array.__dlpack__()
     made.asnumpy = lambda array: array.get()
-    for name in ("empty", "zeros", "ones", "full", "arange", "ascontiguousarray", "matmul",
+    made.empty = lambda shape, dtype=float: ndarray(streams.empty(shape, dtype))
+    for name in ("zeros", "ones", "full", "arange", "ascontiguousarray", "matmul",
                  "concatenate", "stack", "where", "empty_like", "zeros_like", "take",
                  "broadcast_to", "moveaxis", "add", "maximum", "tensordot", "sum"):  # fmt: skip
         setattr(made, name, _maker(name))
@@ -214,16 +226,18 @@ def module() -> ModuleType:
         at=lambda array, index, values: np.add.at(unwrap(array), unwrap(index), unwrap(values))
     )
     runtime = SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
-    stream = SimpleNamespace(synchronize=lambda: None)
     made._core = SimpleNamespace(
         _routines_linalg=SimpleNamespace(COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1),
         set_compute_type=lambda dtype, kind: setattr(made, "compute_type", (dtype, kind)),
     )
     made.cuda = SimpleNamespace(
         runtime=runtime,
-        Device=lambda index: contextlib.nullcontext(),
+        Device=streams.Device,
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-        get_current_stream=lambda: stream,
+        get_current_stream=streams.current,
+        Stream=streams.Stream,
+        Event=streams.Event,
+        alloc_pinned_memory=streams.alloc_pinned_memory,
     )
     return made
 
@@ -240,6 +254,7 @@ def installed() -> Any:
         yield
     finally:
         launch._compiled.cache_clear()
+        streams.reset()
         if before is None:
             del sys.modules["cupy"]
         else:
