@@ -128,7 +128,8 @@ def train(
         highlight=False,
         soft_wrap=True,
     )
-    with Screen(console, recipe.epochs, len(training), started).showing() as screen:
+    showing = Screen(console, recipe.epochs, len(training), started).showing()
+    with minigrad.cuda.device(where), showing as screen:
         history = run_training(net, recipe, training, test, screen, folder, cuda_graph=cuda_graph)
     folder.write_curves()
     folder.write_model(net, recipe, training.classes)

@@ -99,11 +99,12 @@ def train(
     mean, std = channel_statistics(training)
     fixed: list[Transform] = [Resize(recipe.image_size), ToFloat(), Normalize(mean, std)]
     changed: list[Transform] = [RandomHorizontalFlip()] if recipe.flip else []
+    device = next(net.parameters()).device
     batches = DataLoader(
         training, recipe.batch_size, shuffle=True, seed=recipe.seed,
-        transform=Compose([*changed, *fixed]),
+        transform=Compose([*changed, *fixed]), device=device,
     )  # fmt: skip
-    test_batches = DataLoader(test, 4 * recipe.batch_size, transform=Compose(fixed))
+    test_batches = DataLoader(test, 4 * recipe.batch_size, transform=Compose(fixed), device=device)
     optimizer = optim.Adam(
         net.parameters(), recipe.lr, recipe.betas, weight_decay=recipe.weight_decay
     )
@@ -180,9 +181,8 @@ def train_epoch(
 ) -> Iterator[int]:
     """Go through the pictures once; after each step yield how many pictures it took."""
     net.train()
-    device = next(net.parameters()).device
     for images, labels in batches:
-        means.add(len(labels), **step(images.to(device), labels))
+        means.add(len(labels), **step(images, labels))
         yield len(labels)
 
 
@@ -191,11 +191,10 @@ def evaluate(
 ) -> tuple[float, float]:
     """Return (mean cross-entropy, accuracy) of the main head."""
     net.eval()
-    device = next(net.parameters()).device
     means = RunningMean()
     with minigrad.no_grad():
         for images, labels in batches:
-            logits = net(images.to(device).astype(PRECISIONS[precision]))
+            logits = net(images.astype(PRECISIONS[precision]))
             entropy = F.cross_entropy(logits, labels)
             means.add(len(labels), loss=entropy, correct=accuracy(logits, labels))
     return means.means()["loss"], means.means()["correct"]

@@ -31,6 +31,7 @@ def choose(
 ) -> Any:
     """Pick the kernels to run on an array from an operation's rungs; one for the CPU without."""
     if gpu_rung is not None and is_gpu_array(array):
+        gpu.check_current(array)
         return gpu_rung
     rung = rungs[_forced.get() or "cpu"]
     return widened(rung) if array is not None and is_small(array.dtype) else rung

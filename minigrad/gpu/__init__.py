@@ -10,6 +10,7 @@ from minigrad.gpu.cublas import matmul
 from minigrad.gpu.launch import Source, contiguous, copied, empty
 from minigrad.gpu.library import (
     DeviceError,
+    check_current,
     check_device,
     cupy,
     device_count,
@@ -21,6 +22,7 @@ from minigrad.gpu.signature import sum_dtype
 __all__ = [
     "DeviceError",
     "Source",
+    "check_current",
     "check_device",
     "contiguous",
     "copied",

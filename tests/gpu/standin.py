@@ -3,7 +3,8 @@
 Its arrays hold NumPy arrays that nobody else can reach: as CuPy's, they refuse to become NumPy
 arrays by themselves, and to be mixed with them. Kernels are compiled for the host and run there
 (`tests.gpu.host`), so that a wrong shape, dtype or order of arguments fails on a laptop. What it
-does not show: speed, races, and whatever CuPy does otherwise than NumPy.
+does not show: speed, races within a kernel, and whatever CuPy does otherwise than NumPy. Streams
+are in `tests.gpu.streams`.
 
     with standin.installed():
         minigrad.tensor([1.0], device="cuda")
@@ -20,7 +21,7 @@ import numpy as np
 from minigrad.gpu import cublas
 from minigrad.gpu.launch import NAMES
 from minigrad.gpu.signature import Parameter, kernels, sum_dtype
-from tests.gpu import host, taping
+from tests.gpu import host, streams, taping
 
 launched: set[str] = set()  # names of kernels that ran
 
@@ -30,7 +31,7 @@ class Flags:
 
     def __init__(self, array: np.ndarray) -> None:
         self.c_contiguous, self.f_contiguous = array.flags.c_contiguous, array.flags.f_contiguous
-        self.owndata = array.flags.owndata
+        self.owndata = not isinstance(array.base, np.ndarray)
 
 
 def wrap(value: Any) -> Any:
@@ -56,10 +57,13 @@ def unwrap(value: Any) -> Any:
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
     """An array on the device that is not there."""
 
-    device = SimpleNamespace(id=0)
-
     def __init__(self, array: np.ndarray) -> None:
-        self._host = array
+        self._host, self._made_on = array, getattr(streams.local, "device", 0)
+
+    @property
+    def device(self) -> SimpleNamespace:
+        held = streams.lease(self._host)
+        return SimpleNamespace(id=held.device if held else self._made_on)
 
     @property
     def __cuda_array_interface__(self) -> dict:
@@ -109,6 +113,13 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
         taping.refuse("a copy to the host")
         return self._host.copy()
 
+    def set(self, array: np.ndarray, stream: Any = None) -> None:
+        assert type(array) is np.ndarray
+        assert (self.shape, self.dtype) == (array.shape, array.dtype)
+        assert self._host.flags.c_contiguous
+        assert array.flags.c_contiguous
+        streams.copy(self._host, array, stream or streams.current())
+
     def __dlpack__(self, **_: Any) -> Any:
         return self
 
@@ -121,7 +132,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
 
     @property
     def base(self) -> Any:
-        return None if self._host.base is None else ndarray(self._host.base)
+        return ndarray(self._host.base) if isinstance(self._host.base, np.ndarray) else None
 
     @property
     def data(self) -> Any:
@@ -193,35 +204,6 @@ def _as_ctype(parameter: Parameter, value: Any, real: np.dtype) -> Any:
     return np.ctypeslib.as_ctypes_type(value.dtype)(value.item())
 
 
-class Device(contextlib.nullcontext):
-    """A device that is not there."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__()
-        self.id = index
-
-
-class Stream(contextlib.nullcontext):
-    """One that does at once what it is asked for, unless that is captured."""
-
-    def __init__(self, non_blocking: bool = False) -> None:
-        super().__init__()
-        self.ptr, self.non_blocking = 0, non_blocking
-
-    def synchronize(self) -> None:
-        taping.refuse("waiting for it")
-
-    def is_capturing(self) -> bool:
-        return taping.capturing()
-
-    def begin_capture(self) -> None:
-        assert self.non_blocking, "cannot capture on the default (legacy) stream"
-        taping.begin_capture()
-
-    def end_capture(self) -> taping.Graph:
-        return taping.end_capture()
-
-
 class CuBLAS:
     """What stands behind cuBLAS's calls. Arrays that a recorded one names are kept by the tape."""
 
@@ -273,27 +255,31 @@ def module() -> ModuleType:
     made.ndarray, made.RawModule, made.asarray, made.array = ndarray, RawModule, asarray, asarray
     made.from_dlpack = lambda array: array.__dlpack__()
     made.asnumpy = lambda array: array.get()
-    for name in ("empty", "zeros", "ones", "full", "arange", "ascontiguousarray", "matmul",
+    made.empty = lambda shape, dtype=float: ndarray(streams.empty(shape, dtype))
+    for name in ("zeros", "ones", "full", "arange", "ascontiguousarray", "matmul",
                  "concatenate", "stack", "where", "empty_like", "zeros_like", "take",
                  "broadcast_to", "moveaxis", "add", "maximum", "tensordot", "sum"):  # fmt: skip
         setattr(made, name, _maker(name))
     made.add = SimpleNamespace(
         at=lambda array, index, values: np.add.at(unwrap(array), unwrap(index), unwrap(values))
     )
-    runtime = SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
-    stream = Stream()
+    runtime = SimpleNamespace(
+        getDeviceCount=lambda: 1, getDevice=streams.device_id, memGetInfo=lambda: (1 << 30, 1 << 31)
+    )
     made._core = SimpleNamespace(
         _routines_linalg=SimpleNamespace(COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1),
         set_compute_type=lambda dtype, kind: setattr(made, "compute_type", (dtype, kind)),
     )
     made.cuda = SimpleNamespace(
         runtime=runtime,
-        Device=lambda index=0: Device(index),
-        Stream=Stream,
+        Device=streams.Device,
         MemoryPool=lambda: SimpleNamespace(malloc=None),
         using_allocator=lambda allocator: contextlib.nullcontext(),
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-        get_current_stream=lambda: stream,
+        get_current_stream=streams.current,
+        Stream=streams.Stream,
+        Event=streams.Event,
+        alloc_pinned_memory=streams.alloc_pinned_memory,
     )
     return made
 
@@ -314,6 +300,7 @@ def installed() -> Any:
         launch._compiled.cache_clear()
         cublas._handle.cache_clear()
         cublas.library = library
+        streams.reset()
         if before is None:
             del sys.modules["cupy"]
         else:

@@ -30,18 +30,19 @@ def refuse(what: str) -> None:
 
 def do(action: Callable[[], Any]) -> None:
     """Do what changes memory, or write it down."""
-    if _tape is None:
-        action()
-    else:
+    if _tape is not None:
         _tape.append(action)
+        return
+    with np.errstate(all="ignore"):  # a GPU does not warn
+        action()
 
 
 def make(function: Callable[[], Any], *sources: Any) -> Any:
     """Return what a function computes; on the tape, an array that will hold it."""
-    if _tape is None:
-        return function()
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # a GPU does not warn
         result = function()
+    if _tape is None:
+        return result
     parts = result if isinstance(result, tuple | list) else [result]
     arrays = [np.asarray(part) for part in parts if isinstance(part, np.ndarray | np.generic)]
     if not arrays or any(np.shares_memory(a, s) for a in arrays for s in sources):

@@ -96,7 +96,8 @@ def class_indices(name: str, argument: str, target: Any, scores: Any, ignore_ind
         array = array.astype(np.int64)  # small and unsigned integers cannot be compared with -100
         if is_recording():  # nobody can look at them now (`minigrad.cuda_graph`)
             return array
-    wrong = (array != ignore_index) & ((array < 0) | (array >= classes))
+    known = getattr(target, "host", array)  # labels of a DataLoader: to look at these, nobody waits
+    wrong = (known != ignore_index) & ((known < 0) | (known >= classes))
     if wrong.any():
         array, wrong = device.put(array, "cpu"), device.put(wrong, "cpu")
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
