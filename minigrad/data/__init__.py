@@ -12,9 +12,10 @@ The way of an image is `Dataset` → transform → `collate` → batch, and `Dat
         ...
 """
 
+from minigrad.data.batches import collate
 from minigrad.data.datasets import ArrayDataset, Dataset, FashionMNIST
 from minigrad.data.idx import read_idx, write_idx
-from minigrad.data.loader import DataLoader, collate
+from minigrad.data.loader import DataLoader
 from minigrad.data.transforms import (
     Compose,
     Normalize,
