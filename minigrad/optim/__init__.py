@@ -2,9 +2,33 @@
 
 from minigrad.optim.adadelta import Adadelta
 from minigrad.optim.adam import Adam, AdamW
+from minigrad.optim.one_cycle import OneCycleLR
 from minigrad.optim.optimizers import Optimizer
 from minigrad.optim.rmsprop import RMSprop
-from minigrad.optim.schedules import CosineLR, Schedule
+from minigrad.optim.schedules import (
+    CosineLR,
+    ExponentialLR,
+    LambdaLR,
+    MultiStepLR,
+    PolyLR,
+    Schedule,
+    StepLR,
+)
 from minigrad.optim.sgd import SGD
 
-__all__ = ["SGD", "Adadelta", "Adam", "AdamW", "CosineLR", "Optimizer", "RMSprop", "Schedule"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adam",
+    "AdamW",
+    "CosineLR",
+    "ExponentialLR",
+    "LambdaLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "Optimizer",
+    "PolyLR",
+    "RMSprop",
+    "Schedule",
+    "StepLR",
+]
