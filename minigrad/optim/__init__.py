@@ -1,7 +1,9 @@
-"""Optimisers, and schedules for their learning rates."""
+"""Optimisers, schedules for their learning rates, groups of parameters, gradient clipping."""
 
 from minigrad.optim.adadelta import Adadelta
 from minigrad.optim.adam import Adam, AdamW
+from minigrad.optim.clipping import clip_grad_norm_, clip_grad_value_
+from minigrad.optim.groups import groups_by_name
 from minigrad.optim.one_cycle import OneCycleLR
 from minigrad.optim.optimizers import Optimizer
 from minigrad.optim.rmsprop import RMSprop
@@ -31,4 +33,7 @@ __all__ = [
     "RMSprop",
     "Schedule",
     "StepLR",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "groups_by_name",
 ]
