@@ -68,7 +68,7 @@ def clip_grad_norm_(
     array([0.6, 0.8], dtype=float32)
     """
     check_options("clip_grad_norm_", max_norm=max_norm, norm_type=norm_type)
-    gradients = _gradients("clip_grad_norm_", parameters)
+    gradients = [g for g in _gradients("clip_grad_norm_", parameters) if g.size]
     if not gradients:
         return Tensor(np.zeros((), np.float32))
     norm = _norm(gradients, float(norm_type))
@@ -80,8 +80,9 @@ def clip_grad_norm_(
     if max_norm < np.inf:
         factor = np.minimum(max_norm / (norm + 1e-6), 1.0)
         if device.of(norm) != "cpu" or factor != 1:  # on a GPU nobody knows yet
-            for gradient in {id(g): g for g in gradients}.values():
-                gradient *= factor.astype(gradient.dtype)
+            with np.errstate(invalid="ignore"):  # ∞ · 0
+                for gradient in {id(g): g for g in gradients}.values():
+                    gradient *= factor.astype(gradient.dtype)
     dtype = np.result_type(*(gradient.dtype for gradient in gradients))
     return Tensor(as_array(norm.astype(dtype)))
 
@@ -136,7 +137,7 @@ def _norm(gradients: list[Array], p: float) -> Any:
         with updates.together():
             parts = [updates.squares(gradient) for gradient in gradients]
         return np.sqrt(library.concatenate(parts).sum())
-    sizes = [np.abs(gradient).astype(np.float64) for gradient in gradients if gradient.size]
+    sizes = [np.abs(gradient).astype(np.float64) for gradient in gradients]
     if p == np.inf:
         return library.stack([size.max() for size in sizes]).max()
     return library.stack([(size**p).sum() for size in sizes]).sum() ** (1 / p)

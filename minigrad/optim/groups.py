@@ -31,8 +31,10 @@ def groups_by_name(
     Raises
     ------
     ValueError
-        If a pattern matches nothing, or two match the same parameter: no order among patterns
-        has to be known.
+        If a pattern matches nothing, or two match the same parameter: which of them comes first
+        does not matter, so that neither can hide the other.
+    TypeError
+        If options are no dictionary.
 
     Examples
     --------
@@ -45,10 +47,12 @@ def groups_by_name(
     >>> [(len(group["params"]), group["lr"]) for group in optimizer.groups]
     [(2, 0.02), (2, 0.01)]
     """
+    _check_options("the rest", others)
     named = dict(net.named_parameters())
     claimed: dict[str, str] = {}
     members: dict[str, list[Parameter]] = {}
-    for pattern in patterns:
+    for pattern, options in patterns.items():
+        _check_options(f"the pattern {pattern!r}", options)
         names = [name for name in named if fnmatchcase(name, pattern)]
         if not names:
             raise ValueError(
@@ -66,6 +70,15 @@ def groups_by_name(
     rest = [parameter for name, parameter in named.items() if name not in claimed]
     groups = [{**options, "params": members[pattern]} for pattern, options in patterns.items()]
     return [*groups, {**others, "params": rest}] if rest else groups
+
+
+def _check_options(whose: str, options: Any) -> None:
+    if not isinstance(options, Mapping):
+        raise TypeError(
+            f"groups_by_name: the options of {whose} must be a dictionary, got {options!r}"
+        )
+    if "params" in options:
+        raise ValueError(f"groups_by_name: 'params' is no option, but stands in those of {whose}")
 
 
 def _some(names: list[str]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad import device
 from minigrad.autograd import as_array
+from minigrad.gpu import is_gpu_array
 from minigrad.nn import Parameter
 from minigrad.optim import updates
 from minigrad.optim.options import is_number, is_whole
@@ -147,7 +148,10 @@ def _array_misfits(wanted: Mapping[str, Parameter], arrays: Mapping[str, Any]) -
     for name, parameter in wanted.items():
         if name not in arrays:
             continue
-        array = as_array(arrays[name])
+        array = arrays[name]
+        if not isinstance(array, np.ndarray | np.generic) and not is_gpu_array(array):
+            problems.append(f"{name}: it is no array but {array!r}")
+            continue
         needed: tuple[Any, ...] = parameter.shape, parameter.dtype
         if _is_count(name):
             needed = (), np.dtype(np.int64)
