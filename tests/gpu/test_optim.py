@@ -116,6 +116,8 @@ def test_state_follows_a_parameter_that_moves(make):
 def test_a_gradient_on_the_cpu_is_refused():
     parameter = nn.Parameter(on_gpu(np.ones(3)))
     parameter.grad = tensor(np.ones(3))
-    with pytest.raises(TypeError, match="sgd: gradient must be an array on the GPU, got ndarray"):
+    with pytest.raises(
+        TypeError, match="the gradient of parameter 0 has .*, device cpu; the param"
+    ):
         optim.SGD([parameter], lr=1.0).step()
     np.testing.assert_array_equal(on_cpu(parameter.data), np.ones(3))
