@@ -12,7 +12,8 @@ The way of an image is `Dataset` → transform → `collate` → batch, and `Dat
         ...
 """
 
-from minigrad.data.datasets import ArrayDataset, Dataset, FashionMNIST
+from minigrad.data.datasets import ArrayDataset, Dataset, Subset
+from minigrad.data.fashion_mnist import FashionMNIST
 from minigrad.data.idx import read_idx, write_idx
 from minigrad.data.loader import DataLoader, collate
 from minigrad.data.transforms import (
@@ -43,6 +44,7 @@ __all__ = [
     "RandomHorizontalFlip",
     "RandomResizedCrop",
     "Resize",
+    "Subset",
     "ToFloat",
     "Transform",
     "collate",
