@@ -15,7 +15,11 @@ The way of an image is `Dataset` → transform → `collate` → batch, and `Dat
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset
 from minigrad.data.fashion_mnist import FashionMNIST
 from minigrad.data.idx import read_idx, write_idx
+from minigrad.data.image_folder import ImageFolder
+from minigrad.data.images import ImageError, read_image
 from minigrad.data.loader import DataLoader, collate
+from minigrad.data.opening import OpenedDataset, open_dataset
+from minigrad.data.statistics import ChannelStatistics, channel_statistics
 from minigrad.data.transforms import (
     CenterCrop,
     Compose,
@@ -34,11 +38,15 @@ from minigrad.data.transforms import (
 __all__ = [
     "ArrayDataset",
     "CenterCrop",
+    "ChannelStatistics",
     "Compose",
     "DataLoader",
     "Dataset",
     "FashionMNIST",
+    "ImageError",
+    "ImageFolder",
     "Normalize",
+    "OpenedDataset",
     "Pad",
     "RandomCrop",
     "RandomHorizontalFlip",
@@ -47,8 +55,11 @@ __all__ = [
     "Subset",
     "ToFloat",
     "Transform",
+    "channel_statistics",
     "collate",
+    "open_dataset",
     "read_idx",
+    "read_image",
     "to_float",
     "transform_from_dict",
     "write_idx",
