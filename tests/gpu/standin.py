@@ -25,6 +25,23 @@ from tests.gpu import host, streams, taping
 
 launched: set[str] = set()  # names of kernels that ran
 
+# What of NumPy's may be asked for: CuPy 14.2 has it, with this meaning. Look there before adding.
+FUNCTIONS = {
+    "all", "allclose", "any", "argmax", "argmin", "argsort", "argwhere", "array_equal",
+    "broadcast_to", "clip", "concatenate", "copy", "cumsum", "einsum", "empty_like",
+    "expand_dims", "flip", "full_like", "max", "mean", "min", "moveaxis", "nonzero",
+    "ones_like", "pad", "prod", "ravel", "repeat", "reshape", "roll", "shares_memory", "split",
+    "squeeze", "stack", "std", "sum", "swapaxes", "take", "take_along_axis", "tensordot",
+    "tile", "transpose", "tril", "triu", "var", "where", "zeros_like",
+}  # fmt: skip
+METHODS = {
+    "T", "all", "any", "argmax", "argmin", "astype", "clip", "copy", "cumsum", "diagonal",
+    "dot", "dtype", "fill", "flatten", "imag", "itemsize", "max", "mean", "min", "nbytes",
+    "ndim", "nonzero", "prod", "ravel", "real", "repeat", "reshape", "round", "shape", "size",
+    "sort", "squeeze", "std", "strides", "sum", "swapaxes", "take", "trace", "transpose",
+    "var", "view",
+}  # fmt: skip
+
 
 class Flags:
     """CuPy's flags know three words."""
@@ -88,11 +105,13 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
         return wrap(taping.make(lambda: getattr(ufunc, method)(*arguments, **options)))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function.__name__ not in FUNCTIONS:
+            return NotImplemented
         return called(function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name not in METHODS:
+            raise AttributeError(f"{name} is not among the METHODS of CuPy's stand-in")
         value = getattr(self._host, name)
         if not callable(value):
             return wrap(value)
@@ -112,6 +131,9 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
     def get(self) -> np.ndarray:
         taping.refuse("a copy to the host")
         return self._host.copy()
+
+    def __deepcopy__(self, memo: Any) -> "ndarray":
+        return self.copy()
 
     def set(self, array: np.ndarray, stream: Any = None) -> None:
         assert type(array) is np.ndarray
