@@ -44,11 +44,19 @@ class Screen:
             f"epoch 1/{epochs}", total=epochs * pictures, speed="", numbers="getting ready"
         )
         self.compiled = 0
+        self.headed = False  # whether the table has its head
         self.written = 0.0  # when the bar's numbers were
 
     @contextmanager
-    def showing(self) -> Iterator["Screen"]:
-        """Keep the bar on the screen, and tell of kernels being compiled."""
+    def showing(self, done: int = 0) -> Iterator["Screen"]:
+        """Keep the bar on the screen, and tell of kernels being compiled.
+
+        Parameters
+        ----------
+        done : int
+            How many pictures an earlier part of this run has gone through.
+        """
+        self.bar.update(self.task, completed=done)
         with self.bar, minigrad.on_compile(self._compiling):
             yield self
 
@@ -83,7 +91,8 @@ class Screen:
     def epoch(self, metrics: Metrics) -> None:
         """Write the epoch's row, the table's head first. Rows fit into 80 columns."""
         heads = [name for name in HEADS if f"loss_{name}" in metrics]
-        if metrics["epoch"] == 1:
+        if not self.headed:
+            self.headed = True
             losses = "".join(f"{'loss ' + HEADS[name]:>{WIDTHS[name]}}" for name in heads)
             self._line(
                 f"{'epoch':>5}{losses}{'train acc':>10}{'test loss':>10}{'test acc':>9}{'lr':>8}"

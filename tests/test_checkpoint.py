@@ -30,7 +30,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(call, full)
-    sentence = r"the disk is full: 0.0 MiB for '.*a.bin' do not fit. What was written before is whole"
+    sentence = (
+        r"the disk is full: 0.0 MiB for '.*a.bin' do not fit. What was written before is whole"
+    )
     with pytest.raises(OSError, match=sentence):
         checkpoint.write_whole(path, b"new")
     assert path.read_bytes() == b"old"
