@@ -18,7 +18,7 @@ from minigrad.data.idx import read_idx, write_idx
 from minigrad.data.image_folder import ImageFolder
 from minigrad.data.images import ImageError, read_image
 from minigrad.data.loader import DataLoader, collate
-from minigrad.data.opening import OpenedDataset, open_dataset
+from minigrad.data.opening import DATASETS, OpenedDataset, open_dataset
 from minigrad.data.statistics import ChannelStatistics, channel_statistics
 from minigrad.data.transforms import (
     CenterCrop,
@@ -36,6 +36,7 @@ from minigrad.data.transforms import (
 )
 
 __all__ = [
+    "DATASETS",
     "ArrayDataset",
     "CenterCrop",
     "ChannelStatistics",

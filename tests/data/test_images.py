@@ -279,6 +279,7 @@ def test_an_orientation_that_does_not_exist_is_passed_over(orientation, file):
     assert read_image(file).shape == (3, 3, 5)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")  # as minigrad.data does
 def test_notes_that_are_damaged_do_no_harm_to_the_picture(file):
     for note in (b"", b"II", b"XX*\0\x08\0\0\0", b"II*\0\xff\0\0\0", b"II*\0\x08\0\0\0\x09\0"):
         for form in ("PNG", "WEBP", "JPEG"):
