@@ -12,7 +12,7 @@ from rich.console import Console
 
 import minigrad
 from googlenet.model import GoogLeNet
-from googlenet.recipes import Recipe
+from googlenet.recipes import PRECISIONS, Recipe
 from googlenet.run_folder import RunFolder
 from googlenet.screen import Screen
 from googlenet.summary import table
@@ -63,11 +63,26 @@ def cli() -> None:
     metavar="auto|cpu|cuda[:N]",
     help="Where to compute; auto takes a GPU if there is one.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    default=DEFAULT.precision,
+    show_default=True,
+    help="What images between layers are kept in. Mixed is for GPUs: float16, with loss scaling.",
+)
+@click.option(
+    "--cuda-graph", is_flag=True, help="Record the step on a GPU, and launch all of it at once."
+)
 @click.option("--batch-norm/--no-batch-norm", default=DEFAULT.batch_norm, show_default=True)
 @click.option("--aux-heads/--no-aux-heads", default=DEFAULT.aux_heads, show_default=True)
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
 def train(
-    pictures: int | None, threads: int | None, device: str, run: Path | None, **options: Any
+    pictures: int | None,
+    threads: int | None,
+    device: str,
+    cuda_graph: bool,
+    run: Path | None,
+    **options: Any,
 ) -> None:
     """Train GoogLeNet on 5,000 embedded pictures of Fashion-MNIST, test it on 1,000 others.
 
@@ -113,8 +128,9 @@ def train(
         highlight=False,
         soft_wrap=True,
     )
-    with Screen(console, recipe.epochs, len(training), started).showing() as screen:
-        history = run_training(net, recipe, training, test, screen, folder)
+    showing = Screen(console, recipe.epochs, len(training), started).showing()
+    with minigrad.cuda.device(where), showing as screen:
+        history = run_training(net, recipe, training, test, screen, folder, cuda_graph=cuda_graph)
     folder.write_curves()
     folder.write_model(net, recipe, training.classes)
     console.print(

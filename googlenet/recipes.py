@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from googlenet import architecture
 
+# What images between layers are kept in, by the name of the precision.
+PRECISIONS = {"float32": "float32", "mixed": "float16", "mixed-bfloat16": "bfloat16"}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -25,6 +28,9 @@ class Recipe:
     flip : bool
         Mirror half of the training pictures.
     batch_norm, aux_heads : bool
+    precision : {"float32", "mixed", "mixed-bfloat16"}
+        What images between layers are kept in: float32; float16, with loss scaling; or bfloat16.
+        Weights, their gradients and all sums are float32 in any case.
     seed : int
         Of the first weights, the order of the pictures, and dropout.
     """
@@ -42,6 +48,7 @@ class Recipe:
     flip: bool = True
     batch_norm: bool = False
     aux_heads: bool = True
+    precision: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,5 +60,8 @@ class Recipe:
         for name in ("weight_decay", "label_smoothing", "dropout", "aux_dropout", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)!r}")
+        if self.precision not in PRECISIONS:
+            names = ", ".join(PRECISIONS)
+            raise ValueError(f"precision must be one of {names}, got {self.precision!r}")
         if not 0 < self.lr < float("inf"):
             raise ValueError(f"lr must be a number above 0, got {self.lr!r}")

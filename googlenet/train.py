@@ -5,7 +5,7 @@ training picture once in a new order, then the accuracy on the test pictures.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad
 from googlenet.model import GoogLeNet, loss
-from googlenet.recipes import Recipe
+from googlenet.recipes import PRECISIONS, Recipe
 from minigrad import Tensor, optim
 from minigrad import functional as F
 from minigrad.data import (
@@ -69,7 +69,12 @@ class RunningMean:
 
 
 def train(
-    net: GoogLeNet, recipe: Recipe, training: Dataset, test: Dataset, *watchers: Watcher
+    net: GoogLeNet,
+    recipe: Recipe,
+    training: Dataset,
+    test: Dataset,
+    *watchers: Watcher,
+    cuda_graph: bool = False,
 ) -> list[Metrics]:
     """Train a network by a recipe.
 
@@ -81,6 +86,8 @@ def train(
         Pictures (C, H, W) of uint8, and labels.
     *watchers : Watcher
         Told after every step and every epoch.
+    cuda_graph : bool
+        Record the step, if the network is on a GPU (`minigrad.cuda_graph`): the same numbers.
 
     Returns
     -------
@@ -92,28 +99,30 @@ def train(
     mean, std = channel_statistics(training)
     fixed: list[Transform] = [Resize(recipe.image_size), ToFloat(), Normalize(mean, std)]
     changed: list[Transform] = [RandomHorizontalFlip()] if recipe.flip else []
+    device = next(net.parameters()).device
     batches = DataLoader(
         training, recipe.batch_size, shuffle=True, seed=recipe.seed,
-        transform=Compose([*changed, *fixed]),
+        transform=Compose([*changed, *fixed]), device=device,
     )  # fmt: skip
-    test_batches = DataLoader(test, 4 * recipe.batch_size, transform=Compose(fixed))
+    test_batches = DataLoader(test, 4 * recipe.batch_size, transform=Compose(fixed), device=device)
     optimizer = optim.Adam(
         net.parameters(), recipe.lr, recipe.betas, weight_decay=recipe.weight_decay
     )
     steps = recipe.epochs * len(batches)
     schedule = optim.CosineLR(optimizer, steps, warmup=int(recipe.warmup * steps))
 
+    step = Step(net, recipe, optimizer, schedule, cuda_graph)
     start, history = time.perf_counter(), []
     for epoch in range(1, recipe.epochs + 1):
         row: Metrics = {"epoch": epoch, "learning_rate": optimizer.groups[0]["lr"]}
         epoch_start = time.perf_counter()
         means = RunningMean()
-        for images in train_epoch(net, recipe, batches, optimizer, schedule, means):
+        for images in train_epoch(net, step, batches, means):
             for watcher in watchers:
                 watcher.step(images, means, optimizer.groups[0]["lr"])
         row |= means.means()
         row["images_per_second"] = means.count / (time.perf_counter() - epoch_start)
-        row["test_loss"], row["test_accuracy"] = evaluate(net, test_batches)
+        row["test_loss"], row["test_accuracy"] = evaluate(net, test_batches, recipe.precision)
         row["seconds"] = time.perf_counter() - start
         history.append(row)
         for watcher in watchers:
@@ -121,38 +130,71 @@ def train(
     return history
 
 
+class Step:
+    """One step of training: forward, the losses of the heads, backward, and the optimiser.
+
+    Parameters
+    ----------
+    net : GoogLeNet
+    recipe : Recipe
+    optimizer : Optimizer
+    schedule : Schedule
+    cuda_graph : bool
+        Record all but the optimiser, on a GPU.
+    """
+
+    def __init__(
+        self,
+        net: GoogLeNet,
+        recipe: Recipe,
+        optimizer: optim.Optimizer,
+        schedule: optim.Schedule,
+        cuda_graph: bool = False,
+    ) -> None:
+        self.net, self.recipe, self.optimizer, self.schedule = net, recipe, optimizer, schedule
+        self.scaler = optim.GradScaler(enabled=recipe.precision == "mixed")
+        self.gradients: Callable[..., dict[str, Tensor]] = self._gradients
+        if cuda_graph:
+            self.gradients = minigrad.cuda_graph(self._gradients, net.parameters())
+
+    def __call__(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Learn from a batch. Returns the losses and the accuracy, means over it."""
+        numbers = self.gradients(images, labels)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        return numbers
+
+    def _gradients(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Compute all gradients; nothing of it depends on how many steps there were."""
+        outputs = self.net(images.astype(PRECISIONS[self.recipe.precision]))
+        total, heads = loss(outputs, labels, self.recipe.label_smoothing)
+        self.net.zero_grad()
+        self.scaler.scale(total).backward()
+        losses = {f"loss_{name}": head for name, head in heads.items()}
+        correct = accuracy(outputs.logits, labels)
+        return {"loss": total, **losses, "train_accuracy": correct}
+
+
 def train_epoch(
-    net: GoogLeNet,
-    recipe: Recipe,
-    batches: DataLoader,
-    optimizer: optim.Optimizer,
-    schedule: optim.Schedule,
-    means: RunningMean,
+    net: GoogLeNet, step: Step, batches: DataLoader, means: RunningMean
 ) -> Iterator[int]:
     """Go through the pictures once; after each step yield how many pictures it took."""
     net.train()
-    device = next(net.parameters()).device
     for images, labels in batches:
-        outputs = net(images.to(device))
-        total, heads = loss(outputs, labels, recipe.label_smoothing)
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
-        schedule.step()
-        losses = {f"loss_{name}": head for name, head in heads.items()}
-        correct = accuracy(outputs.logits, labels)
-        means.add(len(labels), loss=total, **losses, train_accuracy=correct)
+        means.add(len(labels), **step(images, labels))
         yield len(labels)
 
 
-def evaluate(net: GoogLeNet, batches: DataLoader) -> tuple[float, float]:
+def evaluate(
+    net: GoogLeNet, batches: DataLoader, precision: str = "float32"
+) -> tuple[float, float]:
     """Return (mean cross-entropy, accuracy) of the main head."""
     net.eval()
-    device = next(net.parameters()).device
     means = RunningMean()
     with minigrad.no_grad():
         for images, labels in batches:
-            logits = net(images.to(device))
+            logits = net(images.astype(PRECISIONS[precision]))
             entropy = F.cross_entropy(logits, labels)
             means.add(len(labels), loss=entropy, correct=accuracy(logits, labels))
     return means.means()["loss"], means.means()["correct"]

@@ -7,6 +7,7 @@ from minigrad import checkpoint, cuda, data, functional, nn, optim, random
 from minigrad.autograd import AnomalyError, detect_anomaly, is_recording, no_grad
 from minigrad.cpu import empty_cache, get_num_threads, on_compile, set_num_threads
 from minigrad.cuda import allow_tf32
+from minigrad.cuda_graph import cuda_graph
 from minigrad.device import DeviceError, kernels
 from minigrad.dlpack import from_dlpack
 from minigrad.ops.concat import concat
@@ -25,6 +26,7 @@ __all__ = [
     "checkpoint",
     "concat",
     "cuda",
+    "cuda_graph",
     "data",
     "detect_anomaly",
     "empty_cache",

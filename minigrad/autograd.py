@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.dtypes import is_floating
+
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
@@ -135,7 +137,7 @@ class Leaf(Node):
     __slots__ = ("tensor",)
 
     def __init__(self, tensor: Variable) -> None:
-        if tensor.data.dtype.kind != "f":
+        if not is_floating(tensor.data.dtype):
             raise TypeError(
                 f"requires_grad: only floating tensors can have one, not {tensor.data.dtype}"
             )
@@ -298,7 +300,7 @@ def _owner(array: Array) -> object:
 
 
 def _check_finite(array: Array, what: str) -> None:
-    if array.dtype.kind != "f":
+    if not is_floating(array.dtype):
         return
     wrong = ~np.isfinite(array)
     if wrong.any():

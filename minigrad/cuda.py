@@ -1,10 +1,21 @@
 """What there is of GPUs: `minigrad.cuda.is_available()`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
 import numpy as np
 
+from minigrad import device as devices
 from minigrad import gpu
 
-__all__ = ["allow_tf32", "device_count", "is_available", "preferred_device", "synchronize"]
+__all__ = [
+    "allow_tf32",
+    "device",
+    "device_count",
+    "is_available",
+    "preferred_device",
+    "synchronize",
+]
 
 
 def is_available() -> bool:
@@ -20,6 +31,31 @@ def device_count() -> int:
 def preferred_device() -> str:
     """Name the device that programs use unless told otherwise: a GPU if there is one."""
     return "cuda:0" if is_available() else "cpu"
+
+
+@contextmanager
+def device(name: str) -> Iterator[None]:
+    """Send kernels to a GPU: for those besides the first, whose arrays only they can compute with.
+
+    Parameters
+    ----------
+    name : str
+        "cuda:1", or any other; with "cpu" nothing changes.
+
+    Raises
+    ------
+    ValueError, DeviceError
+        If there is no such device.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> with minigrad.cuda.device("cpu"):
+    ...     x = minigrad.tensor([1.0])
+    """
+    full = devices.check_name(name)
+    with nullcontext() if full == "cpu" else gpu.cupy().cuda.Device(int(full.split(":")[1])):
+        yield
 
 
 def synchronize() -> None:
@@ -53,7 +89,8 @@ def allow_tf32(allowed: bool) -> None:
     if not isinstance(allowed, bool):
         raise TypeError(f"allow_tf32: allowed must be a bool, got {allowed!r}")
     gpu.check_device(0)
-    core = gpu.cupy()._core
+    gpu.cublas.allow_tf32(allowed)
+    core = gpu.cupy()._core  # CuPy's own product, of the operation `matmul`
     kinds = core._routines_linalg
     kind = kinds.COMPUTE_TYPE_TF32 if allowed else kinds.COMPUTE_TYPE_DEFAULT
     core.set_compute_type(np.float32, kind)

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import gpu
+from minigrad.dtypes import is_small
 from minigrad.gpu import DeviceError, is_gpu_array
+from minigrad.widened import widened
 
 RUNGS = ("naive", "vectorized", "cpu")
 
@@ -26,11 +28,13 @@ _forced: ContextVar[str | None] = ContextVar("forced", default=None)
 
 def choose(
     rungs: Mapping[str, ModuleType], gpu_rung: ModuleType | None = None, array: Any = None
-) -> ModuleType:
+) -> Any:
     """Pick the kernels to run on an array from an operation's rungs; one for the CPU without."""
     if gpu_rung is not None and is_gpu_array(array):
+        gpu.check_current(array)
         return gpu_rung
-    return rungs[_forced.get() or "cpu"]
+    rung = rungs[_forced.get() or "cpu"]
+    return widened(rung) if array is not None and is_small(array.dtype) else rung
 
 
 @contextmanager

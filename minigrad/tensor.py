@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from minigrad import autograd
 from minigrad import device as devices
 from minigrad.autograd import Array, Leaf, Variable
+from minigrad.dtypes import is_floating
 from minigrad.gpu import is_gpu_array
 from minigrad.ops import elementwise, matmul, reduce, shape
 from minigrad.ops.arguments import real_dtype, real_numbers
@@ -147,7 +148,7 @@ class Tensor(Variable):
     def __repr__(self) -> str:
         values = np.array2string(self._on_cpu(), separator=", ", prefix="tensor(")
         notes = [f"dtype={self.dtype}"]
-        if self.device != "cpu":
+        if self.device != "cpu":  # as PyTorch prints it: where the CPU is, nothing is said
             notes.append(f"device={self.device!r}")
         if isinstance(self.node, Leaf):
             notes.append("requires_grad=True")
@@ -235,7 +236,7 @@ class Tensor(Variable):
     def astype(self, dtype: DTypeLike) -> "Tensor":
         """Return the tensor with another dtype; gradients come back in this one's."""
         wanted = real_dtype("astype", dtype)
-        if wanted.kind == "f":
+        if is_floating(wanted):
             return elementwise.cast(self, wanted)
         return Tensor(self.data.astype(wanted))
 
@@ -275,7 +276,7 @@ class Tensor(Variable):
                     f"backward: a result of shape {self.shape} is not one number; give the "
                     "gradient, an array of that shape, or reduce the result first"
                 )
-            gradient = np.ones(self.shape)
+            gradient = devices.library(self.data).ones(self.shape, self.dtype)
         given = gradient.data if isinstance(gradient, Tensor) else gradient
         values = real_numbers("backward: gradient", given)
         seed = devices.put_like(values, self.data).astype(self.dtype)

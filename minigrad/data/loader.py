@@ -7,18 +7,19 @@ of the batches, nor the number prepared ahead, nor the speed of any thread chang
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
+from minigrad import device as devices
+from minigrad.data.batches import Batch, Delivery, Sample, delivery
 from minigrad.data.datasets import Dataset
-from minigrad.data.transforms import Transform, to_float
-from minigrad.tensor import Tensor
+from minigrad.data.transforms import Transform
 
-__all__ = ["Batch", "DataLoader", "collate"]
+__all__ = ["DataLoader"]
 
-Batch = tuple[Tensor, Tensor]
 THREAD_NAME = "minigrad-data"
 
 
@@ -45,6 +46,10 @@ class DataLoader:
         epoch. The generator serves the call and must not be kept.
     prefetch
         How many batches a thread in the background prepares ahead. With 0 there is no thread.
+    device
+        Where the batches are to be: "cpu", "cuda" or "cuda:1". They are copied to a GPU beside its
+        kernels, and nobody waits for them but the kernels that read them. So much memory there goes
+        to ``prefetch + 2`` batches. The labels must not be written to.
 
     Attributes
     ----------
@@ -56,9 +61,12 @@ class DataLoader:
     ------
     ValueError
         When a parameter does not fit its description.
+    DeviceError
+        When there is no such GPU; in the iteration, when its memory does not suffice.
     RuntimeError
         In the iteration, when a sample cannot be read or transformed. It comes from the original
-        error and names the sample.
+        error and names the sample. Also when CuPy's current stream is another than for the batch
+        before.
 
     Examples
     --------
@@ -82,6 +90,7 @@ class DataLoader:
         drop_last: bool = False,
         transform: Transform | None = None,
         prefetch: int = 2,
+        device: str | None = None,
     ) -> None:
         _check_integer("batch_size", batch_size, least=1)
         _check_integer("seed", seed, least=0)
@@ -98,6 +107,7 @@ class DataLoader:
         self.drop_last = drop_last
         self.transform = transform
         self.prefetch = prefetch
+        self.device = devices.check_name("cpu" if device is None else device)
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -116,35 +126,50 @@ class DataLoader:
         order = randomness.order(size).tolist() if self.shuffle else range(size)
         firsts = range(0, len(self) * self.batch_size, self.batch_size)
         batches = (order[first : first + self.batch_size] for first in firsts)
-        if self.prefetch == 0:
-            return (self._prepare(batch, randomness) for batch in batches)
-        return self._prepare_ahead(batches, randomness)
+        ways = self._prepare_ahead if self.prefetch else self._prepare_here
+        return ways(batches, randomness)
+
+    def _prepare_here(
+        self, batches: Iterator[Sequence[int]], randomness: "EpochRandomness"
+    ) -> Iterator[Batch]:
+        way = delivery(self.device)
+        try:
+            for batch in batches:
+                yield way.receive(self._send(batch, randomness, way, way.reserve()))
+        finally:
+            way.close()
 
     def _prepare_ahead(
         self, batches: Iterator[Sequence[int]], randomness: "EpochRandomness"
     ) -> Iterator[Batch]:
+        way = delivery(self.device)
         worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD_NAME)
+        ahead: deque[Future] = deque()
+
+        def go_on(count: int) -> None:
+            for batch in islice(batches, count):
+                ahead.append(worker.submit(self._send, batch, randomness, way, way.reserve()))
+
         try:
-            ahead = deque(
-                worker.submit(self._prepare, batch, randomness)
-                for batch in islice(batches, self.prefetch)
-            )
+            go_on(1)  # the others when its size is known: on a GPU, room is made for them
             while ahead:
-                ready = ahead.popleft().result()
-                for batch in islice(batches, 1):
-                    ahead.append(worker.submit(self._prepare, batch, randomness))
-                yield ready
+                sent = ahead.popleft().result()
+                go_on(self.prefetch - len(ahead))
+                yield way.receive(sent)
         finally:
             # Also when the consumer stops early: the thread finishes its batch and drops the rest.
             # Should the garbage collector close this iterator while it happens to run inside a
             # worker, waiting could mean a thread that waits for itself.
             inside_worker = threading.current_thread().name.startswith(THREAD_NAME)
             worker.shutdown(wait=not inside_worker, cancel_futures=True)
+            way.close()
 
-    def _prepare(self, batch: Sequence[int], randomness: "EpochRandomness") -> Batch:
-        return collate([self._sample(index, randomness) for index in batch])
+    def _send(
+        self, batch: Sequence[int], randomness: "EpochRandomness", way: Delivery, place: Any
+    ) -> Any:
+        return way.send([self._sample(index, randomness) for index in batch], place)
 
-    def _sample(self, index: int, randomness: "EpochRandomness") -> tuple[np.ndarray, int]:
+    def _sample(self, index: int, randomness: "EpochRandomness") -> Sample:
         try:
             image, label = self.dataset[index]
             if self.transform is not None:
@@ -155,37 +180,6 @@ class DataLoader:
                 f"DataLoader: sample {index} of {type(self.dataset).__name__} could not be "
                 f"prepared: {type(error).__name__}: {error}"
             ) from error
-
-
-def collate(samples: Sequence[tuple[np.ndarray, int]]) -> Batch:
-    """Lay samples side by side in one batch.
-
-    Parameters
-    ----------
-    samples
-        N pairs of an image (C, H, W) and its label. All images must have one shape.
-
-    Returns
-    -------
-    images : Tensor
-        (N, C, H, W), float32, contiguous. Bytes are scaled to 0 … 1, as `to_float` does.
-    labels : Tensor
-        (N,), int64.
-
-    Raises
-    ------
-    ValueError
-        When the images differ in shape, or are neither uint8 nor floating point.
-    """
-    images, labels = zip(*samples, strict=True)
-    shapes = sorted({image.shape for image in images})
-    if len(shapes) > 1:
-        raise ValueError(
-            f"collate: the images of a batch must have one shape, but have {len(shapes)}, among "
-            f"them {shapes[0]} and {shapes[1]}; Resize((height, width)) gives them one"
-        )
-    batch = np.ascontiguousarray(to_float(np.stack(images)))
-    return Tensor(batch), Tensor(np.array(labels, np.int64))
 
 
 class EpochRandomness:

@@ -1,10 +1,11 @@
 """Launching kernels: CUDA C from a file, compiled for a dtype when it is first used.
 
-A file ``kernels.cu`` is written for two names that are filled in here: ``Real``, the floating type,
-and ``Index``, a signed 64-bit integer. A kernel is one thread's work: ``THREAD`` is the number of
-the thread, and threads past the last one return at once::
+A file ``kernels.cu`` is written for names that are filled in here: ``Real``, the type of the
+numbers in memory, ``Sum``, what is computed in, and ``Index``, a signed 64-bit integer (see
+`common.cu`). A kernel is one thread's work: ``THREAD`` is the number of the thread, and threads
+past the last one return at once::
 
-    extern "C" __global__ void scale(Index count, const Real* x, Real factor, Real* out) {
+    extern "C" __global__ void scale(Index count, const Real* x, Sum factor, Real* out) {
         Index i = THREAD;
         if (i >= count) return;
         out[i] = factor * x[i];
@@ -23,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.gpu.library import cupy, is_gpu_array, out_of_memory
-from minigrad.gpu.signature import Parameter, kernels, passed
+from minigrad.gpu.signature import Parameter, kernels, passed, sum_dtype
 
 THREADS = 256  # of one block
 COMMON = Path(__file__).parent / "common.cu"
-NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+NAMES = {"float32": "float", "float64": "double", "float16": "Half", "bfloat16": "BFloat"}
 
 
 class Source:
@@ -37,10 +38,13 @@ class Source:
     ----------
     module : str
         The ``__file__`` of the Python module that launches them.
+    small : bool
+        Whether they are written for numbers of 16 bits too: whatever is computed is a `Sum`.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, small: bool = False) -> None:
         self.path = Path(module).with_name("kernels.cu")
+        self.reals = tuple(NAMES.values()) if small else ("float", "double")
 
     @cache  # noqa: B019 (there are as many as there are files)
     def code(self) -> str:
@@ -72,6 +76,8 @@ class Source:
         if len(given) != len(parameters):
             raise TypeError(f"{name} takes {len(parameters)} arguments, got {len(given)}")
         real = _real(name, parameters, given) if dtype is None else np.dtype(dtype)
+        if NAMES[real.name] not in self.reals:
+            raise TypeError(f"{name}: there is no kernel for {real}")
         values = tuple(
             passed(name, parameter, value, real)
             for parameter, value in zip(parameters, given, strict=True)
@@ -82,17 +88,18 @@ class Source:
 @cache
 def _compiled(code: str, real: np.dtype) -> Any:
     # Without fast-math, and without flushing small numbers to zero: as on the CPU.
-    return cupy().RawModule(code=code, options=(f"-DReal={NAMES[real]}", "--std=c++17"))
+    names = f"-DReal={NAMES[real.name]}", f"-DSum={NAMES[sum_dtype(real).name]}"
+    return cupy().RawModule(code=code, options=(*names, "--std=c++17"))
 
 
 def _real(name: str, parameters: tuple[Parameter, ...], given: tuple[Any, ...]) -> np.dtype:
     """Find what Real is: the dtype of the first array that is declared so."""
     for parameter, value in zip(parameters, given, strict=True):
         if parameter.is_array and parameter.type == "Real" and is_gpu_array(value):
-            if np.dtype(value.dtype) not in NAMES:
+            if value.dtype.name not in NAMES:
                 break
             return np.dtype(value.dtype)
-    raise TypeError(f"{name}: no array tells whether Real is float32 or float64; give dtype")
+    raise TypeError(f"{name}: no array tells what Real is, of {', '.join(NAMES)}; give dtype")
 
 
 def contiguous(array: Any) -> Any:

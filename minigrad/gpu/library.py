@@ -57,6 +57,23 @@ def check_device(index: int) -> None:
         raise DeviceError(f"cuda: there is no cuda:{index}; the GPUs here are: {there}")
 
 
+def check_current(array: Any) -> None:
+    """Insist that an array lies on the GPU that kernels go to.
+
+    Raises
+    ------
+    DeviceError
+        Naming both.
+    """
+    current = int(cupy().cuda.runtime.getDevice())
+    if array.device.id != current:
+        raise DeviceError(
+            f"cuda: an array of shape {array.shape} lies on cuda:{array.device.id}, but kernels go "
+            f'to cuda:{current}. Compute inside `with minigrad.cuda.device("cuda:'
+            f'{array.device.id}")`, or move it'
+        )
+
+
 def out_of_memory(error: Exception, what: str) -> DeviceError:
     """Say what was asked for, what is free, and what to lower."""
     free, total = cupy().cuda.runtime.memGetInfo()
@@ -64,6 +81,11 @@ def out_of_memory(error: Exception, what: str) -> DeviceError:
         f"cuda: out of memory: {what} ({error}). Of {total / 2**20:.0f} MiB, "
         f"{free / 2**20:.0f} MiB are free. Lower the batch size or the size of the images"
     )
+
+
+def is_recording() -> bool:
+    """Tell whether kernels are being recorded, and not run: then nothing can be read back."""
+    return cupy().cuda.get_current_stream().is_capturing()
 
 
 def is_gpu_array(array: Any) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 KERNEL = re.compile(r'extern "C" __global__ void (\w+)\(([^)]*)\)\s*\{')
 PARAMETER = re.compile(r"(const )?([\w ]+?)\s*(\*?)\s*(?:__restrict__ )?(\w+)")
-NUMBERS = {"Index": np.int64, "Bits": np.uint64}  # by value, besides Real
+NUMBERS = {"Index": np.int64, "Bits": np.uint64}  # by value, besides Real and Sum
 POINTED = {
     "Index": np.int64, "Bits": np.uint64, "unsigned char": np.uint8, "int": np.int32,
     "bool": np.bool_, "double": np.float64,
@@ -24,8 +24,15 @@ class Parameter(NamedTuple):
 
     def dtype(self, real: np.dtype) -> np.dtype:
         """Return the dtype, where ``Real`` is `real`."""
+        if self.type == "Sum":
+            return sum_dtype(real)
         known = POINTED if self.is_array else NUMBERS
         return real if self.type == "Real" else np.dtype(known[self.type])
+
+
+def sum_dtype(real: np.dtype) -> np.dtype:
+    """Return what ``Sum`` is, where ``Real`` is `real`: float32 for numbers of 16 bits."""
+    return real if real.itemsize > 2 else np.dtype(np.float32)
 
 
 @cache
@@ -48,7 +55,7 @@ def kernels(code: str) -> dict[str, tuple[Parameter, ...]]:
 
 def _parameter(kernel: str, text: str) -> Parameter:
     words = PARAMETER.fullmatch(text)
-    if not words or words[2] not in {"Real", *(POINTED if words[3] else NUMBERS)}:
+    if not words or words[2] not in {"Real", "Sum", *(POINTED if words[3] else NUMBERS)}:
         raise ValueError(f"{kernel}: cannot read the parameter {text!r}")
     return Parameter(words[4], words[2], bool(words[3]))
 

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from minigrad import device
 from minigrad.tensor import Tensor
 
 
@@ -30,13 +31,17 @@ def constant_(tensor: Tensor, value: float) -> Tensor:
 
 def normal_(tensor: Tensor, mean: float, std: float, generator: np.random.Generator) -> Tensor:
     """Fill from a normal distribution."""
-    tensor.data[...] = generator.normal(mean, std, tensor.shape)
-    return tensor
+    return _fill(tensor, generator.normal(mean, std, tensor.shape))
 
 
 def uniform_(tensor: Tensor, low: float, high: float, generator: np.random.Generator) -> Tensor:
     """Fill evenly from [low, high)."""
-    tensor.data[...] = generator.uniform(low, high, tensor.shape)
+    return _fill(tensor, generator.uniform(low, high, tensor.shape))
+
+
+def _fill(tensor: Tensor, values: np.ndarray) -> Tensor:
+    """Copy values to where the tensor lies: the same on every device."""
+    tensor.data[...] = device.put_like(values.astype(tensor.dtype), tensor.data)
     return tensor
 
 

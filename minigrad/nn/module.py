@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad import device as devices
 from minigrad.autograd import as_array
+from minigrad.dtypes import as_dtype, is_floating
 from minigrad.tensor import Tensor, tensor
 
 
@@ -116,11 +117,11 @@ class Module:
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Give all floating parameters and buffers another dtype, in place. Returns itself."""
-        wanted = np.dtype(dtype)
-        if wanted.kind != "f":
+        wanted = as_dtype(dtype)
+        if not is_floating(wanted):
             raise TypeError(f"astype: parameters must be floating, not {wanted}")
         for _, value in [*self.named_parameters(), *self.named_buffers()]:
-            if value.data.dtype.kind == "f":
+            if is_floating(value.data.dtype):
                 _replace(value, value.data.astype(wanted))  # astype keeps the order in memory
         return self
 
@@ -193,7 +194,8 @@ class Module:
         problems += [
             f"not numbers: {name} has dtype {given[name].dtype}"
             for name in own
-            if name in given and given[name].dtype.kind not in "fiub"
+            if name in given
+            and not (is_floating(given[name].dtype) or given[name].dtype.kind in "iub")
         ]
         if problems:
             listed = "".join(f"\n  {problem}" for problem in problems)

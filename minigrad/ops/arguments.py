@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad import device
 from minigrad.autograd import Variable, as_array
+from minigrad.dtypes import as_dtype, is_floating, is_small
 from minigrad.ops.window import Padding, Pair, fitting_windows
 
 FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
@@ -44,10 +45,10 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
 def real_dtype(name: str, dtype: Any) -> np.dtype:
     """Insist on a dtype that tensors may have."""
     try:
-        wanted = np.dtype(dtype)
+        wanted = as_dtype(dtype)
     except TypeError as error:
         raise TypeError(f"{name}: dtype is none that NumPy knows ({error})") from None
-    if wanted.kind not in ("fiubc" if complex_allowed() else "fiub"):
+    if not is_floating(wanted) and wanted.kind not in ("iubc" if complex_allowed() else "iub"):
         raise TypeError(f"{name}: values must be real numbers or booleans, got dtype {wanted}")
     return wanted
 
@@ -60,7 +61,9 @@ def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
             "(minigrad.tensor makes one)"
         )
     data = value.data
-    if data.dtype not in FLOATS and not (data.dtype == np.complex128 and complex_allowed()):
+    if data.dtype not in FLOATS and not (
+        is_small(data.dtype) or (data.dtype == np.complex128 and complex_allowed())
+    ):
         raise TypeError(f"{name}: {argument} must be float32 or float64, got {data.dtype}")
     if ndims and data.ndim not in ndims:
         axes = " or ".join(str(n) for n in ndims)
@@ -71,15 +74,35 @@ def check_tensor(name: str, argument: str, value: Any, *ndims: int) -> None:
 
 
 def check_same_dtype(name: str, **tensors: Any) -> None:
-    """Insist that all tensors given have the dtype of the first, and lie on its device."""
+    """Insist that all tensors given have the dtype of the first, and lie on its device.
+
+    Where the first has 16 bits, the others may be float32: these are parameters.
+    """
     first, x = next(iter(tensors.items()))
     for argument, t in tensors.items():
-        if t is not None and t.data.dtype != x.data.dtype:
+        if t is None:
+            continue
+        if t.data.dtype != x.data.dtype and not (
+            t.data.dtype == np.float32 and is_small(x.data.dtype)
+        ):
             raise TypeError(
                 f"{name}: {argument} has dtype {t.data.dtype} but {first} has {x.data.dtype}"
             )
-        if t is not None and not (type(t.data) is type(x.data) is np.ndarray):
+        if not (type(t.data) is type(x.data) is np.ndarray):
             check_same_device(name, argument, t, first, x)
+
+
+def parameters(image: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
+    """Give kernels a layer's parameters as they want them: arrays, and the bias may be None.
+
+    For images of 16 bits, the weight has 16 too, as a factor; the bias, which is added to sums of
+    float32, is one of these.
+    """
+    start = None if bias is None else bias.data
+    if not is_small(image.dtype):
+        return weight.data, start
+    rounded = weight.data.astype(image.dtype, copy=False)
+    return rounded, None if start is None else start.astype(np.float32, copy=False)
 
 
 def check_same_device(name: str, argument: str, t: Any, first: str, x: Any) -> None:

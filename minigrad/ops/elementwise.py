@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad import device
 from minigrad.autograd import Array, Variable, as_array, record
+from minigrad.dtypes import is_floating, is_small, rounded
 from minigrad.ops.arguments import check_same_device, complex_allowed
 
 if TYPE_CHECKING:
@@ -57,12 +58,17 @@ def operands(name: str, *values: Operand) -> Sequence["Tensor"]:
     numbers = [_number(name, value) for value in values]
     dtype = _common_dtype(numbers)
     tensors: list[Any] = [
-        value
-        if isinstance(value, Variable)
-        else some.new(device.put_like(as_array(number).astype(dtype), some.data))
+        value if isinstance(value, Variable) else some.new(_beside(number, dtype, some.data))
         for value, number in zip(values, numbers, strict=True)
     ]
     return [t if t.data.dtype == dtype else cast(t, dtype) for t in tensors]
+
+
+def _beside(number: Any, dtype: np.dtype, array: Array) -> Array:
+    """Make an array of an operand that is none, on the device of another."""
+    if isinstance(number, int | float) and type(array) is not np.ndarray:
+        return device.library(array).full((), number, dtype)  # written there: no copy to wait for
+    return device.put_like(as_array(number).astype(dtype), array)
 
 
 def _number(name: str, value: Operand) -> Any:
@@ -73,7 +79,8 @@ def _number(name: str, value: Operand) -> Any:
     if isinstance(value, int | float):
         return value
     dtype = getattr(value, "dtype", None)
-    if getattr(dtype, "kind", None) not in tuple("fiubc" if complex_allowed() else "fiub"):
+    kinds = "iubc" if complex_allowed() else "iub"
+    if dtype is None or not (is_floating(dtype) or dtype.kind in kinds):
         raise TypeError(
             f"{name}: an operand must be a Tensor, an array of real numbers or a number, "
             f"got {type(value).__name__}" + ("" if dtype is None else f" of {dtype}")
@@ -83,7 +90,7 @@ def _number(name: str, value: Operand) -> Any:
 
 def _common_dtype(values: list[Any]) -> np.dtype:
     arrays = [np.dtype(value.dtype) for value in values if hasattr(value, "dtype")]
-    floats = [dtype for dtype in arrays if dtype.kind in "fc"]
+    floats = [dtype for dtype in arrays if is_floating(dtype) or dtype.kind == "c"]
     if floats:
         return np.result_type(*floats)
     if any(isinstance(value, float) for value in values):
@@ -94,12 +101,21 @@ def _common_dtype(values: list[Any]) -> np.dtype:
 def cast(x: "Tensor", dtype: np.dtype) -> "Tensor":
     """Give `x` another dtype; the gradient comes back in its own."""
     before = x.data.dtype
-    return record("cast", x.data.astype(dtype), (x, lambda gradient: gradient.astype(before)))
+    return record("cast", rounded(x.data, dtype), (x, lambda gradient: rounded(gradient, before)))
+
+
+def widened(x: "Tensor") -> "Tensor":
+    """Give a tensor of 16 bits float32, for an operation that is not done in 16."""
+    return cast(x, np.dtype(np.float32)) if is_small(x.data.dtype) else x
 
 
 def floating(x: "Tensor") -> "Tensor":
     """Give an integer or boolean tensor the default floating dtype, float32."""
-    return x if x.data.dtype.kind in "fc" else x.new(x.data.astype(np.float32))
+    return (
+        x
+        if is_floating(x.data.dtype) or x.data.dtype.kind == "c"
+        else x.new(x.data.astype(np.float32))
+    )
 
 
 def combine(name: str, function: Callable[..., Any], *arrays: Array) -> Any:

@@ -7,6 +7,7 @@ from minigrad.optim.groups import groups_by_name
 from minigrad.optim.one_cycle import OneCycleLR
 from minigrad.optim.optimizers import Optimizer
 from minigrad.optim.rmsprop import RMSprop
+from minigrad.optim.scaler import GradScaler
 from minigrad.optim.schedules import (
     CosineLR,
     ExponentialLR,
@@ -25,6 +26,7 @@ __all__ = [
     "AdamW",
     "CosineLR",
     "ExponentialLR",
+    "GradScaler",
     "LambdaLR",
     "MultiStepLR",
     "OneCycleLR",

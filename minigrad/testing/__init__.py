@@ -1,9 +1,9 @@
 """Tools to property-test layers: ours, and everyone's.
 
 `gradcheck` holds gradients against differences, `check_layer` a whole layer against all that is
-asked of one. `lockstep` runs two rungs, or devices, side by side. `strategies` draw the cases for
-tests of your own, `laws` say what to assert. `hunt` breaks the engine in every way of `mutants`, to
-see whether tests notice.
+asked of one, on the CPU or `on_device`. `lockstep` runs two rungs, or devices, side by side.
+`strategies` draw the cases for tests of your own, `laws` say what to assert. `hunt` breaks the
+engine in every way of `mutants`, to see whether tests notice.
 """
 
 from minigrad.testing import laws, mutants, strategies
@@ -11,6 +11,7 @@ from minigrad.testing.gradients import gradcheck
 from minigrad.testing.hunting import HuntReport, hunt
 from minigrad.testing.layers import LayerError, LayerReport, check_layer
 from minigrad.testing.lockstep import LockstepError, lockstep
+from minigrad.testing.place import on_device
 from minigrad.testing.report import GradcheckError, GradcheckReport
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "laws",
     "lockstep",
     "mutants",
+    "on_device",
     "strategies",
 ]

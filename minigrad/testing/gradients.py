@@ -62,6 +62,7 @@ def gradcheck(
         give the same result.
     inputs : sequence of arrays, Tensors or numbers
         Where to check. Arrays of integers or booleans are constants, handed over as they are.
+        If there is a Tensor on a GPU all is done there, else on the device of `on_device`.
     seed : int
         Of the random cotangents and directions.
     directions : int

@@ -1,8 +1,10 @@
-"""For pytest, in any project that has minigrad installed: two options and a marker.
+"""For pytest, in any project that has minigrad installed: three options and a marker.
 
 ``--minigrad-thorough`` draws ten times as many examples of every property, and runs tests marked
 ``minigrad_thorough``, which are left out otherwise. ``--minigrad-mutant NAME`` breaks the engine in
 one known way for the whole session (`minigrad.testing.mutants`), to see whether the tests notice.
+``--minigrad-device cuda`` runs `gradcheck`, `check_layer` and the laws on a GPU, as inside
+`minigrad.testing.on_device`.
 """
 
 from contextlib import ExitStack
@@ -22,11 +24,11 @@ _common = settings(
 settings.register_profile("minigrad", _common, max_examples=EXAMPLES)
 settings.register_profile("minigrad-thorough", _common, max_examples=THOROUGH)
 
-_planted = ExitStack()
+_session = ExitStack()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the two options."""
+    """Add the options."""
     group = parser.getgroup("minigrad", "property tests of layers")
     group.addoption(
         "--minigrad-thorough",
@@ -38,11 +40,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="break minigrad on purpose (python -m minigrad.testing hunt --list gives the names)",
     )
+    group.addoption(
+        "--minigrad-device",
+        metavar="DEVICE",
+        help="run gradcheck, check_layer and the laws on cuda, cuda:1, …",
+    )
 
 
 @pytest.hookimpl(trylast=True)  # a conftest may have loaded a profile of its own
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, load the profile, plant the mutant."""
+    """Register the marker, load the profile, plant the mutant, choose the device."""
     config.addinivalue_line(
         "markers", "minigrad_thorough: runs only with --minigrad-thorough, since it takes long"
     )
@@ -55,18 +62,26 @@ def pytest_configure(config: pytest.Config) -> None:
             mutant = mutants.find(name)
         except ValueError as error:
             raise pytest.UsageError(f"--minigrad-mutant: {error}") from None
-        _planted.enter_context(mutant.planted())
+        _session.enter_context(mutant.planted())
+    if device := config.getoption("--minigrad-device"):
+        from minigrad.testing.place import on_device
+
+        try:
+            _session.enter_context(on_device(device))
+        except (ValueError, RuntimeError) as error:
+            raise pytest.UsageError(f"--minigrad-device: {error}") from None
 
 
 def pytest_unconfigure() -> None:
-    """Mend the engine again."""
-    _planted.close()
+    """Mend the engine again, and leave the device."""
+    _session.close()
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say that the engine is broken."""
-    name = config.getoption("--minigrad-mutant")
-    return f"minigrad: broken on purpose by the mutant {name}" if name else None
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say that the engine is broken, and where it runs."""
+    name, device = (config.getoption(f"--minigrad-{what}") for what in ("mutant", "device"))
+    said = [f"minigrad: broken on purpose by the mutant {name}"] if name else []
+    return [*said, f"minigrad: checks run on {device}"] if device else said
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

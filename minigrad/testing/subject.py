@@ -1,7 +1,8 @@
 """What a gradient check looks at: a function, at a point, as numbers in and numbers out.
 
 All outputs are laid end to end as one row of float64 numbers, so that a cotangent is a row of the
-same length. Nothing here judges; `minigrad.testing.gradients` does.
+same length. f runs on the device of its inputs, or of `on_device`; the numbers here are NumPy's.
+Nothing here judges; `minigrad.testing.gradients` does.
 """
 
 import inspect
@@ -15,6 +16,7 @@ from minigrad.autograd import Array, no_grad
 from minigrad.device import kernels
 from minigrad.ops.arguments import allow_complex
 from minigrad.tensor import Tensor
+from minigrad.testing.place import fetch, of_tensors, on_device, put
 
 COMPLEX_STEP = 1e-20  # so small that its square is lost beside 1
 
@@ -46,6 +48,7 @@ class Subject:
         self.f = f
         self.arrays = [_array(i, value) for i, value in enumerate(inputs)]
         self.checked = [i for i, a in enumerate(self.arrays) if a.dtype == np.float64]
+        self.device = of_tensors(inputs)
         self.names = list(names or _names_of(f, len(self.arrays)))
         self.output_shapes: list[tuple[int, ...]] = []
         self.output_dtypes: set[np.dtype] = set()
@@ -55,7 +58,7 @@ class Subject:
     def values(self, i: int | None = None, offset: Any = 0.0) -> Array:
         """Compute all outputs, with `offset` added to input i, as one row."""
         with no_grad():
-            outs = self._call([Tensor(a) for a in self._moved(i, offset)])
+            outs = self._call(self._tensors(self._moved(i, offset)))
         return _row(outs)
 
     def complex_slope(self, i: int, direction: Array) -> Array:
@@ -70,7 +73,7 @@ class Subject:
         ]
         moved[i] += 1j * COMPLEX_STEP * direction
         with no_grad(), allow_complex(), kernels("vectorized"), np.errstate(all="ignore"):
-            outs = self._call([Tensor(a) for a in moved])
+            outs = self._call(self._tensors(moved))
         return _row(outs).imag / COMPLEX_STEP
 
     # -- backward ----------------------------------------------------------------------------
@@ -81,9 +84,7 @@ class Subject:
 
         None stands for a gradient that never came.
         """
-        leaves = [
-            Tensor(a.copy(), requires_grad=k in self.checked) for k, a in enumerate(self.arrays)
-        ]
+        leaves = self._tensors([a.copy() for a in self.arrays], requires_grad=True)
         outs = self._call(leaves)
 
         def pull_back(cotangent: Array) -> list[Array | None]:
@@ -95,7 +96,7 @@ class Subject:
                 start += out.size
                 if out.node is not None and out.size:
                     out.backward(part, retain_graph=True)
-            return [None if leaf.grad is None else leaf.grad.data for leaf in leaves]
+            return [None if leaf.grad is None else fetch(leaf.grad) for leaf in leaves]
 
         yield pull_back
 
@@ -106,10 +107,19 @@ class Subject:
         # NumPy's sum of 0-d arrays is a scalar, and no array.
         return [np.asarray(a + offset if k == i else a.copy()) for k, a in enumerate(self.arrays)]
 
+    def _tensors(self, arrays: list[Array], requires_grad: bool = False) -> list[Tensor]:
+        """Make tensors of the inputs: of those that are checked, on the device."""
+        with on_device(self.device):
+            return [
+                Tensor(put(a), requires_grad) if k in self.checked else Tensor(a)
+                for k, a in enumerate(arrays)
+            ]
+
     def _call(self, tensors: list[Tensor]) -> list[Tensor]:
         before = [t.data for t in tensors]
         copies = [a.copy() for a in before]
-        result = self.f(*(t if k in self.checked else t.data for k, t in enumerate(tensors)))
+        with on_device(self.device):
+            result = self.f(*(t if k in self.checked else t.data for k, t in enumerate(tensors)))
         outs = list(result) if isinstance(result, tuple | list) else [result]
         for out in outs:
             if not isinstance(out, Tensor):
@@ -118,7 +128,7 @@ class Subject:
                     f"{type(out).__name__}"
                 )
         for name, array, copy in zip(self.names, before, copies, strict=True):
-            if not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc"):
+            if not np.array_equal(fetch(array), fetch(copy), equal_nan=array.dtype.kind in "fc"):
                 raise ValueError(f"gradcheck: f changed its argument {name} in place")
         self.output_shapes = [out.shape for out in outs]
         self.output_dtypes = {out.dtype for out in outs}
@@ -141,12 +151,12 @@ def index_of(number: int, shape: tuple[int, ...]) -> list[int]:
 
 
 def _row(outs: list[Tensor]) -> Array:
-    return np.concatenate([np.ravel(out.data) for out in outs])
+    return np.concatenate([np.ravel(fetch(out)) for out in outs])
 
 
 def _array(i: int, value: Any) -> Array:
     if isinstance(value, Tensor):
-        value = value.data
+        value = fetch(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "iub":
         return value.copy()
     try:

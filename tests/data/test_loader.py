@@ -215,7 +215,7 @@ def test_an_iteration_keeps_its_epoch_while_others_begin():
 
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_an_error_in_a_transform_names_the_sample(prefetch):
-    loader = DataLoader(numbered(4), 4, transform=Normalize(0.5, 1), prefetch=prefetch)
+    loader = DataLoader(numbered(4), 4, transform=Normalize((0, 0), 1), prefetch=prefetch)
     with pytest.raises(RuntimeError, match=r"sample 0 of ArrayDataset .*ValueError: Normalize"):
         list(loader)
 

@@ -14,6 +14,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from minigrad.gpu.launch import COMMON
 from minigrad.gpu.signature import KERNEL, kernels
 
 COMPILER = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
@@ -21,9 +22,19 @@ SHIM = """
 #include <math.h>
 #include <stdint.h>
 #define __global__
-#define __device__ static inline
+#define __device__ inline
 #define __restrict__
 #define __forceinline__ inline
+static inline unsigned __float_as_uint(float x) {
+    unsigned bits;
+    __builtin_memcpy(&bits, &x, 4);
+    return bits;
+}
+static inline float __uint_as_float(unsigned bits) {
+    float x;
+    __builtin_memcpy(&x, &bits, 4);
+    return x;
+}
 struct Three { unsigned x, y, z; };
 static Three blockIdx, threadIdx, blockDim, gridDim;
 """
@@ -31,9 +42,7 @@ static Three blockIdx, threadIdx, blockDim, gridDim;
 
 @cache
 def compiled(code: str, real: str) -> ctypes.CDLL:
-    """Compile a source for the host. `real` is "float" or "double"."""
-    if COMPILER is None:
-        raise RuntimeError("no C++ compiler was found")
+    """Compile a source for the host, where `real` is what ``Real`` is."""
     launchers = []
     for name, parameters in kernels(code).items():
         listed = next(text for found, text in KERNEL.findall(code) if found == name)
@@ -46,7 +55,19 @@ def compiled(code: str, real: str) -> ctypes.CDLL:
             "            blockIdx = {(unsigned)b, 0, 0}; threadIdx = {(unsigned)t, 0, 0};\n"
             f"            {name}({names});\n        }}\n}}\n"
         )
-    text = SHIM + code + "\n" + "\n".join(launchers)
+    return built(SHIM + code + "\n" + "\n".join(launchers), real)
+
+
+@cache
+def cublas() -> ctypes.CDLL:
+    """Compile what the project calls of cuBLAS, for the host."""
+    return built(SHIM + COMMON.read_text() + Path(__file__).with_name("cublas.cpp").read_text())
+
+
+def built(text: str, real: str = "float") -> ctypes.CDLL:
+    """Compile C++ for the host, or find it compiled by an earlier run."""
+    if COMPILER is None:
+        raise RuntimeError("no C++ compiler was found")
     folder = _own_folder()
     stem = hashlib.sha256((text + real).encode()).hexdigest()[:24]
     library = folder / f"{stem}.so"
@@ -54,10 +75,11 @@ def compiled(code: str, real: str) -> ctypes.CDLL:
         source = folder / f"{stem}.cpp"
         source.write_text(text)
         made = folder / f"{stem}.{id(text)}.so"
+        sums = "double" if real == "double" else "float"
         subprocess.run(
             [COMPILER, "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC",
-             f"-DReal={real}", "-Wall", "-Wno-unknown-pragmas", "-Wno-unused-function",
-             str(source), "-o", str(made)],
+             f"-DReal={real}", f"-DSum={sums}", "-Wall", "-Wno-unknown-pragmas",
+             "-Wno-unused-function", str(source), "-o", str(made)],
             check=True,
         )  # fmt: skip
         made.replace(library)

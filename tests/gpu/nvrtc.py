@@ -49,7 +49,8 @@ def compiled(code: str, real: str, target: str) -> dict[str, Usage]:
         ctypes.byref(program), code.encode(), b"kernels.cu", 0, None, None
     )
     assert made == 0, made
-    options = [f"-DReal={real}", "--std=c++17", f"--gpu-architecture={target}",
+    sums = "double" if real == "double" else "float"
+    options = [f"-DReal={real}", f"-DSum={sums}", "--std=c++17", f"--gpu-architecture={target}",
                "--ptxas-options=-v"]  # fmt: skip
     given = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     failed = nvrtc.nvrtcCompileProgram(program, len(options), given)

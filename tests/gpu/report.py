@@ -12,7 +12,7 @@ import pytest
 
 import minigrad
 from minigrad.gpu.signature import kernels
-from tests.gpu import nvrtc, standin
+from tests.gpu import nvrtc
 from tests.gpu.sources import sources
 
 
@@ -24,7 +24,7 @@ def compiled() -> int:
     print(f"{'kernel':64}" + "".join(f"{target:>16}" for target in nvrtc.TARGETS))
     count = spilled = 0
     for room, source in sources().items():
-        for real in ("float", "double"):
+        for real in source.reals:
             usage = [nvrtc.compiled(source.code(), real, target) for target in nvrtc.TARGETS]
             for name in usage[0]:
                 texts = [f"{u[name].registers} registers" for u in usage]
@@ -44,7 +44,7 @@ def ran() -> int:
     include = [str(path) for path in launchers]
     lines = coverage.Coverage(include=include, branch=True, data_file=None, config_file=False)
     # They were imported before the measurement began: what runs at import counts as run.
-    for name in [name for name in sys.modules if name.startswith("minigrad")]:
+    for name in [name for name in sys.modules if name.startswith(("minigrad", "tests"))]:
         del sys.modules[name]
     lines.start()
     failed = pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", "tests/gpu"])
@@ -52,10 +52,10 @@ def ran() -> int:
     every = {
         f"{name}<{real}>"
         for source in sources().values()
-        for real in ("float", "double")
+        for real in source.reals
         for name in kernels(source.code())
     }
-    missing = sorted(every - standin.launched)
+    missing = sorted(every - sys.modules["tests.gpu.standin"].launched)
     print(f"\n{len(every) - len(missing)} of {len(every)} kernels ran on the host", *missing)
     lines.report(show_missing=True)
     return bool(failed) + len(missing)

@@ -3,7 +3,8 @@
 Its arrays hold NumPy arrays that nobody else can reach: as CuPy's, they refuse to become NumPy
 arrays by themselves, and to be mixed with them. Kernels are compiled for the host and run there
 (`tests.gpu.host`), so that a wrong shape, dtype or order of arguments fails on a laptop. What it
-does not show: speed, races, and whatever CuPy does otherwise than NumPy.
+does not show: speed, races within a kernel, and whatever CuPy does otherwise than NumPy. Streams
+are in `tests.gpu.streams`.
 
     with standin.installed():
         minigrad.tensor([1.0], device="cuda")
@@ -17,10 +18,29 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.gpu.signature import Parameter, kernels
-from tests.gpu import host
+from minigrad.gpu import cublas
+from minigrad.gpu.launch import NAMES
+from minigrad.gpu.signature import Parameter, kernels, sum_dtype
+from tests.gpu import host, streams, taping
 
 launched: set[str] = set()  # names of kernels that ran
+
+# What of NumPy's may be asked for: CuPy 14.2 has it, with this meaning. Look there before adding.
+FUNCTIONS = {
+    "all", "allclose", "any", "argmax", "argmin", "argsort", "argwhere", "array_equal",
+    "broadcast_to", "clip", "concatenate", "copy", "cumsum", "einsum", "empty_like",
+    "expand_dims", "flip", "full_like", "max", "mean", "min", "moveaxis", "nonzero",
+    "ones_like", "pad", "prod", "ravel", "repeat", "reshape", "roll", "shares_memory", "split",
+    "squeeze", "stack", "std", "sum", "swapaxes", "take", "take_along_axis", "tensordot",
+    "tile", "transpose", "tril", "triu", "var", "where", "zeros_like",
+}  # fmt: skip
+METHODS = {
+    "T", "all", "any", "argmax", "argmin", "astype", "clip", "copy", "cumsum", "diagonal",
+    "dot", "dtype", "fill", "flatten", "imag", "itemsize", "max", "mean", "min", "nbytes",
+    "ndim", "nonzero", "prod", "ravel", "real", "repeat", "reshape", "round", "shape", "size",
+    "sort", "squeeze", "std", "strides", "sum", "swapaxes", "take", "trace", "transpose",
+    "var", "view",
+}  # fmt: skip
 
 
 class Flags:
@@ -28,7 +48,7 @@ class Flags:
 
     def __init__(self, array: np.ndarray) -> None:
         self.c_contiguous, self.f_contiguous = array.flags.c_contiguous, array.flags.f_contiguous
-        self.owndata = array.flags.owndata
+        self.owndata = not isinstance(array.base, np.ndarray)
 
 
 def wrap(value: Any) -> Any:
@@ -54,10 +74,13 @@ def unwrap(value: Any) -> Any:
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
     """An array on the device that is not there."""
 
-    device = SimpleNamespace(id=0)
-
     def __init__(self, array: np.ndarray) -> None:
-        self._host = array
+        self._host, self._made_on = array, getattr(streams.local, "device", 0)
+
+    @property
+    def device(self) -> SimpleNamespace:
+        held = streams.lease(self._host)
+        return SimpleNamespace(id=held.device if held else self._made_on)
 
     @property
     def __cuda_array_interface__(self) -> dict:
@@ -75,32 +98,49 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
         options = {name: unwrap(value) for name, value in options.items()}
         if out is not None:
             options["out"] = tuple(unwrap(array) for array in out)
-        result = getattr(ufunc, method)(*map(unwrap, inputs), **options)
-        return out[0] if out is not None else wrap(result)
+        arguments = [unwrap(x) for x in inputs]
+        if out is not None:
+            taping.do(lambda: getattr(ufunc, method)(*arguments, **options))
+            return out[0]
+        return wrap(taping.make(lambda: getattr(ufunc, method)(*arguments, **options)))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        out = kwargs.get("out")
-        result = function(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
-        return out if out is not None else wrap(result)
+        if function.__name__ not in FUNCTIONS:
+            return NotImplemented
+        return called(function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name not in METHODS:
+            raise AttributeError(f"{name} is not among the METHODS of CuPy's stand-in")
         value = getattr(self._host, name)
         if not callable(value):
             return wrap(value)
-        return lambda *args, **kwargs: wrap(
-            value(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
-        )
+        return lambda *args, **kwargs: called(value, args, kwargs, self._host)
+
+    def fill(self, value: Any) -> None:
+        taping.do(lambda: self._host.fill(value))
 
     def item(self) -> Any:
+        taping.refuse("a copy to the host")
         return self._host.item()
 
     def tolist(self) -> Any:
+        taping.refuse("a copy to the host")
         return self._host.tolist()
 
     def get(self) -> np.ndarray:
+        taping.refuse("a copy to the host")
         return self._host.copy()
+
+    def __deepcopy__(self, memo: Any) -> "ndarray":
+        return self.copy()
+
+    def set(self, array: np.ndarray, stream: Any = None) -> None:
+        assert type(array) is np.ndarray
+        assert (self.shape, self.dtype) == (array.shape, array.dtype)
+        assert self._host.flags.c_contiguous
+        assert array.flags.c_contiguous
+        streams.copy(self._host, array, stream or streams.current())
 
     def __dlpack__(self, **_: Any) -> Any:
         return self
@@ -114,7 +154,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
 
     @property
     def base(self) -> Any:
-        return None if self._host.base is None else ndarray(self._host.base)
+        return ndarray(self._host.base) if isinstance(self._host.base, np.ndarray) else None
 
     @property
     def data(self) -> Any:
@@ -124,22 +164,23 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):  # noqa: N801 (CuPy's name)
         return SimpleNamespace(mem=owner, ptr=self._host.ctypes.data)
 
     def __getitem__(self, index: Any) -> "ndarray":
-        return wrap(self._host[unwrap(index)])
+        return wrap(taping.make(lambda: self._host[unwrap(index)], self._host))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._host[unwrap(index)] = unwrap(value)
+        index, value = unwrap(index), unwrap(value)
+        taping.do(lambda: self._host.__setitem__(index, value))
 
     def __len__(self) -> int:
         return len(self._host)
 
     def __bool__(self) -> bool:
-        return bool(self._host)
+        return bool(self.item())
 
     def __float__(self) -> float:
-        return float(self._host)
+        return float(self.item())
 
     def __int__(self) -> int:
-        return int(self._host)
+        return int(self.item())
 
     def __index__(self) -> int:
         return self._host.__index__()
@@ -150,9 +191,10 @@ class RawModule:
 
     def __init__(self, code: str, options: tuple[str, ...]) -> None:
         reals = [option[len("-DReal=") :] for option in options if option.startswith("-DReal=")]
-        assert reals in (["float"], ["double"]), options
+        assert len(reals) == 1, options
         self.real, self.code = reals[0], code
-        self.dtype = np.dtype(np.float32 if self.real == "float" else np.float64)
+        self.dtype = next(np.dtype(name) for name, real in NAMES.items() if real == self.real)
+        assert f"-DSum={NAMES[sum_dtype(self.dtype).name]}" in options
 
     def get_function(self, name: str) -> Any:
         wanted = kernels(self.code)[name]
@@ -164,7 +206,9 @@ class RawModule:
                 for parameter, value in zip(wanted, arguments, strict=True)
             ]
             function = getattr(host.compiled(self.code, self.real), f"launch_{name}")
-            function(ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0]), *values)
+            size = ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0])
+            kept = arguments  # as long as the launch may be played
+            taping.do(lambda: (function(*size, *values), kept))
             launched.add(f"{name}<{self.real}>")
 
         return launch
@@ -182,21 +226,48 @@ def _as_ctype(parameter: Parameter, value: Any, real: np.dtype) -> Any:
     return np.ctypeslib.as_ctypes_type(value.dtype)(value.item())
 
 
+class CuBLAS:
+    """What stands behind cuBLAS's calls. Arrays that a recorded one names are kept by the tape."""
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(host.cublas(), name)
+        if name != "cublasGemmStridedBatchedEx" or not taping.capturing():
+            return function
+
+        def recorded(*arguments: Any) -> int:
+            def play() -> None:
+                assert function(*arguments) == 0
+
+            taping.do(play)
+            return 0
+
+        return recorded
+
+
 class OutOfMemoryError(MemoryError):
     """CuPy's."""
 
 
 def _maker(name: str) -> Any:
     function = getattr(np, name)
-    return lambda *args, **kwargs: wrap(
-        function(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
-    )
+    return lambda *args, **kwargs: called(function, args, kwargs)
+
+
+def called(function: Any, args: Any, kwargs: dict[str, Any], *sources: np.ndarray) -> Any:
+    """Call NumPy's function, on the arrays in ours; `sources` are others that it may look at."""
+    arguments, options = unwrap(args), {name: unwrap(value) for name, value in kwargs.items()}
+    if kwargs.get("out") is not None:
+        taping.do(lambda: function(*arguments, **options))
+        return kwargs["out"]
+    arrays = [x for x in arguments if isinstance(x, np.ndarray)]
+    return wrap(taping.make(lambda: function(*arguments, **options), *arrays, *sources))
 
 
 def asarray(values: Any, dtype: Any = None) -> ndarray:
     """From the host, or what is here already."""
     if isinstance(values, ndarray):
         return values if dtype is None or values.dtype == dtype else values.astype(dtype)
+    taping.refuse("a copy from the host")
     return ndarray(np.array(values, dtype))  # a copy: another memory
 
 
@@ -206,24 +277,31 @@ def module() -> ModuleType:
     made.ndarray, made.RawModule, made.asarray, made.array = ndarray, RawModule, asarray, asarray
     made.from_dlpack = lambda array: array.__dlpack__()
     made.asnumpy = lambda array: array.get()
-    for name in ("empty", "zeros", "ones", "full", "arange", "ascontiguousarray", "matmul",
+    made.empty = lambda shape, dtype=float: ndarray(streams.empty(shape, dtype))
+    for name in ("zeros", "ones", "full", "arange", "ascontiguousarray", "matmul",
                  "concatenate", "stack", "where", "empty_like", "zeros_like", "take",
                  "broadcast_to", "moveaxis", "add", "maximum", "tensordot", "sum"):  # fmt: skip
         setattr(made, name, _maker(name))
     made.add = SimpleNamespace(
         at=lambda array, index, values: np.add.at(unwrap(array), unwrap(index), unwrap(values))
     )
-    runtime = SimpleNamespace(getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 30, 1 << 31))
-    stream = SimpleNamespace(synchronize=lambda: None)
+    runtime = SimpleNamespace(
+        getDeviceCount=lambda: 1, getDevice=streams.device_id, memGetInfo=lambda: (1 << 30, 1 << 31)
+    )
     made._core = SimpleNamespace(
         _routines_linalg=SimpleNamespace(COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1),
         set_compute_type=lambda dtype, kind: setattr(made, "compute_type", (dtype, kind)),
     )
     made.cuda = SimpleNamespace(
         runtime=runtime,
-        Device=lambda index: contextlib.nullcontext(),
+        Device=streams.Device,
+        MemoryPool=lambda: SimpleNamespace(malloc=None),
+        using_allocator=lambda allocator: contextlib.nullcontext(),
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-        get_current_stream=lambda: stream,
+        get_current_stream=streams.current,
+        Stream=streams.Stream,
+        Event=streams.Event,
+        alloc_pinned_memory=streams.alloc_pinned_memory,
     )
     return made
 
@@ -233,13 +311,18 @@ def installed() -> Any:
     """Let `import cupy` give the stand-in."""
     from minigrad.gpu import launch
 
-    before = sys.modules.get("cupy")
+    before, library = sys.modules.get("cupy"), cublas.library
     sys.modules["cupy"] = module()
+    cublas.library = CuBLAS
     launch._compiled.cache_clear()
+    cublas._handle.cache_clear()
     try:
         yield
     finally:
         launch._compiled.cache_clear()
+        cublas._handle.cache_clear()
+        cublas.library = library
+        streams.reset()
         if before is None:
             del sys.modules["cupy"]
         else:

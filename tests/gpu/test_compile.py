@@ -11,8 +11,9 @@ needs_nvrtc = pytest.mark.skipif(nvrtc.library() is None, reason="NVRTC is not i
 
 @needs_nvrtc
 @pytest.mark.parametrize("target", nvrtc.TARGETS)
-@pytest.mark.parametrize("real", ["float", "double"])
-@pytest.mark.parametrize("room", sources())
+@pytest.mark.parametrize(
+    ("room", "real"), [(room, real) for room, source in sources().items() for real in source.reals]
+)
 def test_compiles(room, real, target):
     code = sources()[room].code()
     usage = nvrtc.compiled(code, real, target)

@@ -14,7 +14,7 @@ from tests.ops.rungs import assert_same_signatures
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
-dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from minigrad.gpu import cupy
+from minigrad.gpu import cupy, sum_dtype
 from minigrad.ops import conv
 from minigrad.testing.strategies import Conv2dCase, conv2d_cases
-from tests.gpu.rungs import assert_agree, on_cpu, on_gpu
+from tests.gpu.rungs import assert_agree, definition, on_cpu, on_gpu
 from tests.ops.rungs import assert_same_signatures, integers, public_functions
 
 pytestmark = pytest.mark.usefixtures("gpu")
@@ -39,7 +39,7 @@ CASES = {
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
-@pytest.fixture(params=[np.float32, np.float64])
+@pytest.fixture(params=[np.float32, np.float64, np.float16])
 def dtype(request):
     return request.param
 
@@ -52,6 +52,7 @@ def assert_agrees(case, dtype=np.float32):
     )
     window, geometry = (case.weight[2:], *case.geometry[:3]), case.geometry
     gradient = integers(rng, *case.output, dtype=dtype)
+    bias = bias.astype(sum_dtype(x.dtype))
     for start in (bias, None):
         for relu in (False, True):
             assert_agree(conv, "conv2d_forward", x, weight, start, *geometry, relu=relu)
@@ -129,14 +130,13 @@ def test_chunks_make_up_the_batch(count, pixels, memory, monkeypatch):
 def test_one_product_for_a_batch(pixels, batch, monkeypatch):
     """Where memory suffices; of as many matrices as the images are cut into."""
     monkeypatch.setattr(conv.gpu, "PIXELS", pixels)
-    library, batches = cupy(), []
-    matmul = library.matmul
+    batches, matmul = [], conv.gpu.matmul
 
-    def counting(*operands, out):
+    def counting(a, b, out):
         batches.append(out.shape[:2])
-        return matmul(*operands, out=out)
+        return matmul(a, b, out)
 
-    monkeypatch.setattr(library, "matmul", counting)
+    monkeypatch.setattr(conv.gpu, "matmul", counting)
     shapes = (4, 2, 4, 4), (3, 2, 3, 3), (4, 3, 2, 2)
     x, weight, gradient = (on_gpu(np.zeros(shape, np.float32)) for shape in shapes)
     geometry = (1, 1), ((0, 0), (0, 0)), (1, 1), 1
@@ -167,7 +167,7 @@ def test_a_gradient_is_added_to_another(case, numbers, pixels, dtype, monkeypatc
     gradient, weight = (integers(rng, *s, dtype=dtype) for s in (case.output, case.weight))
     before = integers(rng, *case.x, dtype=dtype)
     arguments = gradient, weight, case.x, *case.geometry
-    wanted = before + conv.naive.conv2d_input_gradient(*arguments)
+    wanted = before + definition(conv, arguments).conv2d_input_gradient(*arguments)
     into = on_gpu(before)
     got = conv.gpu.conv2d_input_gradient(*map(on_gpu, arguments), into=into)
     assert got is into
@@ -255,10 +255,15 @@ LARGE = {
 }
 
 
+# float16: the product is rounded, and once more with the bias; 2⁻¹⁰ is one in the last place.
+CLOSE = {np.float32: 1e-4, np.float64: 1e-12, np.float16: 2**-9}
+
+
 @pytest.mark.parametrize("case", LARGE.values(), ids=LARGE.keys())
 def test_close_on_real_numbers(case, dtype):
     x, weight, bias = case.arrays(dtype)
-    rng, near = np.random.default_rng(5), {np.float32: 1e-4, np.float64: 1e-12}[dtype]
+    bias = bias.astype(sum_dtype(x.dtype))
+    rng, near = np.random.default_rng(5), CLOSE[dtype]
     gradient = rng.standard_normal(case.output).astype(dtype)
     for name, arguments in (
         ("conv2d_forward", (x, weight, bias, *case.geometry)),
@@ -267,7 +272,7 @@ def test_close_on_real_numbers(case, dtype):
         ("conv2d_bias_gradient", (gradient,)),
         ("conv2d_relu_gradient", (gradient, gradient - x.dtype.type(0.5))),
     ):
-        wanted = getattr(conv.vectorized, name)(*arguments)
+        wanted = getattr(definition(conv, arguments, "vectorized"), name)(*arguments)
         got = on_cpu(getattr(conv.gpu, name)(*map(on_gpu, arguments)))
         again = on_cpu(getattr(conv.gpu, name)(*map(on_gpu, arguments)))
         for want, made, same in zip(*map(as_tuple, (wanted, got, again)), strict=True):

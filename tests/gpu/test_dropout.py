@@ -28,7 +28,7 @@ def test_the_rung_is_whole():
 
 
 @pytest.mark.parametrize("name", KERNELS)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 @pytest.mark.parametrize("shape", [(), (1,), (0, 3), (255,), (257,), (2, 3, 5, 7)])
 def test_agrees_with_the_definition(shape, dtype, name):
     """One product rounds one way: no tolerance, whatever p is."""

@@ -8,8 +8,9 @@ import minigrad
 from googlenet import GoogLeNet
 from googlenet.model import loss
 from googlenet.recipes import Recipe
-from googlenet.train import RunningMean, train_epoch
+from googlenet.train import RunningMean, Step, evaluate, train, train_epoch
 from minigrad import nn, optim, tensor
+from minigrad.data import ArrayDataset, DataLoader
 from tests.gpu import standin
 
 pytestmark = pytest.mark.usefixtures("gpu")
@@ -62,14 +63,26 @@ def test_nothing_is_read_from_the_gpu_until_somebody_looks(gpu, monkeypatch):
     net = GoogLeNet(5, in_channels=1, image_size=32, batch_norm=True).to("cuda")
     optimizer = optim.Adam(net.parameters(), lr=1e-3)
     schedule, means = optim.CosineLR(optimizer, 2), RunningMean()
-    rng = np.random.default_rng(0)
-    batch = tensor(rng.standard_normal((2, 1, 32, 32), dtype=np.float32)), tensor([1, 4])
-    steps = train_epoch(net, recipe, [batch, batch], optimizer, schedule, means)
+    images = np.random.default_rng(0).standard_normal((4, 1, 32, 32), dtype=np.float32)
+    pictures = ArrayDataset(images, np.array([1, 4, 0, 2]), "abcde")
+    batches = DataLoader(pictures, 2, device="cuda")
+    step = Step(net, recipe, optimizer, schedule)
+    steps = train_epoch(net, step, batches, means)
     assert list(steps) == [2, 2]
     assert not read
     assert 0 < means.means()["loss"] < 10
     assert set(read) == {"item"}
     assert len(read) == 2 * 5  # three heads, their sum and the accuracy
+
+
+def test_evaluates_as_on_the_cpu():
+    images = np.random.default_rng(0).standard_normal((5, 1, 32, 32), dtype=np.float32)
+    pictures = ArrayDataset(images, np.array([1, 4, 0, 2, 3]), "abcde")
+    net = GoogLeNet(5, in_channels=1, image_size=32)
+    found = [
+        evaluate(net.to(where), DataLoader(pictures, 2, device=where)) for where in ("cpu", "cuda")
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 def test_batch_norm_on_the_way():
@@ -90,3 +103,22 @@ def test_batch_norm_on_the_way():
     for name, array in nets[0].state_dict().items():
         other = nets[1].to("cpu").state_dict()[name]
         np.testing.assert_allclose(other, array, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_training_with_a_recorded_step_gives_the_same_numbers(precision):
+    """Two epochs of three steps, the last of them smaller; every figure of metrics.csv."""
+    rng = np.random.default_rng(0)
+    data = ArrayDataset(
+        rng.integers(0, 256, (5, 1, 28, 28), dtype=np.uint8), rng.integers(0, 3, 5), "abc"
+    )
+    rows = []
+    for cuda_graph in (False, True):
+        recipe = Recipe(batch_size=2, epochs=2, precision=precision)
+        minigrad.manual_seed(0)
+        net = GoogLeNet(3, in_channels=1, image_size=32).to("cuda")
+        history = train(net, recipe, data, data, cuda_graph=cuda_graph)
+        timed = {"seconds", "images_per_second"}
+        rows.append([{k: v for k, v in row.items() if k not in timed} for row in history])
+    assert rows[0] == rows[1]
+    assert all(np.isfinite(list(row.values())).all() for row in rows[0])

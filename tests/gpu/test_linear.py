@@ -11,7 +11,7 @@ from tests.ops.rungs import assert_same_signatures, integers
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
-dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 SIZES = [(1, 1, 1), (4, 3, 5), (2, 1, 7), (0, 3, 2), (3, 0, 2), (3, 2, 0), (33, 17, 65)]
 
 

@@ -4,24 +4,28 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad.gpu import cupy
+from minigrad.gpu import cupy, sum_dtype
 from minigrad.ops import lrn
-from tests.gpu.rungs import assert_agree, both, on_cpu, on_gpu
+from tests.gpu.rungs import assert_agree, both, definition, on_cpu, on_gpu
 from tests.ops.rungs import assert_same_signatures, integers, public_functions
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
-FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 BETAS = pytest.mark.parametrize("beta", [0.5, 0.75, 1.0, 0.6, 2.0])
 SIZES = pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 11, 12])  # of 6 channels
-RTOL = {np.float32: 1e-6, np.float64: 1e-14}
+# float16: computed alike and rounded, which can go to the one or the other neighbour.
+RTOL = {np.float32: 1e-6, np.float64: 1e-14, np.float16: 2**-10}
+SMALLEST = 2**-24  # of float16's numbers
 
 
 def assert_within(got, want, bound):
     """Hold every number to its own bound."""
     assert got.dtype == want.dtype
     assert got.shape == want.shape
-    excess = np.abs(got.astype(np.float64) - want) - bound
+    excess = np.abs(got.astype(np.float64) - want) - bound.astype(np.float64)
+    if want.dtype == np.float16:
+        excess -= SMALLEST
     assert (excess <= 0).all(), f"off by {excess.max()} more than allowed"
 
 
@@ -30,7 +34,7 @@ def assert_forward_agrees(x, *settings):
     (want, want_scale), (out, scale) = both(lrn, "lrn_forward", x, *settings)
     rtol = RTOL[x.dtype.type]
     assert_within(out, want, rtol * np.abs(want))
-    assert_within(scale, want_scale, rtol * np.abs(want_scale))
+    assert_within(scale, want_scale, RTOL[scale.dtype.type] * np.abs(want_scale))
     return want_scale
 
 
@@ -41,7 +45,8 @@ def assert_backward_agrees(gradient, x, scale, size, alpha, beta):
     """
     arrays = gradient, x, scale
     want, got = both(lrn, "lrn_input_gradient", *arrays, size, alpha, beta)
-    terms = lrn.naive.lrn_input_gradient(np.abs(gradient), np.abs(x), scale, size, -alpha, beta)
+    arrays = [np.abs(a).astype(sum_dtype(a.dtype)) for a in arrays]
+    terms = lrn.naive.lrn_input_gradient(*arrays, size, -alpha, beta)
     assert_within(got, want, RTOL[x.dtype.type] * terms)
 
 
@@ -79,11 +84,12 @@ def test_as_in_googlenet(dtype):
     x, gradient = rng.standard_normal((2, 2, 64, 7, 7)).astype(dtype)
     x *= 30  # loud enough for alpha to matter
     settings = 5, 1e-4, 0.75
-    want, scale = lrn.vectorized.lrn_forward(x, *settings, 1.0)
+    vectorized = definition(lrn, [x], "vectorized")
+    want, scale = vectorized.lrn_forward(x, *settings, 1.0)
     got, got_scale = map(on_cpu, lrn.gpu.lrn_forward(on_gpu(x), *settings, 1.0))
-    np.testing.assert_allclose(got_scale, scale, RTOL[dtype])
+    np.testing.assert_allclose(got_scale, scale, RTOL[scale.dtype.type])
     np.testing.assert_allclose(got, want, RTOL[dtype])
-    want = lrn.vectorized.lrn_input_gradient(gradient, x, scale, *settings)
+    want = vectorized.lrn_input_gradient(gradient, x, scale, *settings)
     back = on_cpu(lrn.gpu.lrn_input_gradient(*map(on_gpu, (gradient, x, scale)), *settings))
     np.testing.assert_allclose(back, want, RTOL[dtype], atol=RTOL[dtype])
 

@@ -8,6 +8,7 @@ import pytest
 import minigrad
 from minigrad import checkpoint, device, nn, optim, tensor
 from minigrad.gpu import DeviceError, cupy, is_gpu_array
+from minigrad.nn import init
 from tests.gpu.rungs import on_cpu, on_gpu
 
 pytestmark = pytest.mark.usefixtures("gpu")
@@ -225,3 +226,12 @@ def test_a_module_on_the_gpu_refuses_inputs_on_the_cpu():
         assert isinstance(
             net(tensor(np.ones((2, 5), np.float32), device="cuda")).data, cupy().ndarray
         )
+
+
+def test_first_values_are_the_same_on_every_device():
+    fills = init.xavier_uniform_, init.xavier_normal_, init.he_uniform_, init.he_normal_
+    for fill in fills:
+        here, there = (tensor(np.empty((4, 3), np.float32), device=d) for d in ("cpu", "cuda"))
+        for weight in (here, there):
+            assert fill(weight, np.random.default_rng(0)) is weight
+        np.testing.assert_array_equal(there.cpu().data, here.data, fill.__name__)

@@ -14,7 +14,7 @@ from tests.ops.rungs import assert_same_signatures, integers, public_functions
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
-FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 DTYPES = st.sampled_from([np.float32, np.float64])
 NONE = ((0, 0), (0, 0))  # no padding
 

@@ -14,7 +14,7 @@ def test_the_rung_is_whole():
     assert public_functions(relu.gpu).keys() == public_functions(relu.naive).keys()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 @pytest.mark.parametrize("shape", [(), (1,), (0, 3), (2, 3, 4, 5), (1000,)])
 def test_agrees_with_the_definition(shape, dtype):
     rng = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import pytest
 import minigrad
 from minigrad import DeviceError, device, tensor
 from minigrad import functional as F
-from minigrad.gpu import Source, is_gpu_array
+from minigrad.gpu import Source, cupy, is_gpu_array
 from minigrad.gpu.signature import Parameter, kernels
 from tests.gpu import standin
 
@@ -156,7 +156,7 @@ def test_arguments_that_a_kernel_refuses():
         "relu_forward: out must be an array on the GPU, got ndarray": (16, x, numbers(2)),
         "relu_forward: count must be a number of int64, got 1.5": (1.5, x, x),
         "relu_forward takes 3 arguments, got 2": (16, x),
-        "relu_forward: no array tells whether Real": (16, 1, 2),
+        "relu_forward: no array tells what Real is": (16, 1, 2),
     }
     for message, (count, *arguments) in wrong.items():
         with pytest.raises(TypeError, match=message):
@@ -229,3 +229,33 @@ def test_cuda():
     assert minigrad.cuda.device_count() >= 1
     assert minigrad.cuda.preferred_device() == "cuda:0"
     minigrad.cuda.synchronize()
+
+
+@pytest.fixture
+def second(gpu, monkeypatch):
+    """Have a second GPU."""
+    if gpu == "stand-in":
+        monkeypatch.setattr(cupy().cuda.runtime, "getDeviceCount", lambda: 2)
+    elif minigrad.cuda.device_count() < 2:
+        pytest.skip("there is one GPU")
+
+
+@pytest.mark.usefixtures("second")
+def test_a_second_gpu_computes_where_kernels_are_sent_to_it():
+    x = tensor(numbers(2, 3), device="cuda:1", requires_grad=True)
+    assert x.device == "cuda:1"
+    refusal = (
+        r"cuda: an array of shape \(2, 3\) lies on cuda:1, but kernels go to cuda:0. Compute "
+        r'inside `with minigrad.cuda.device\("cuda:1"\)`, or move it'
+    )
+    with pytest.raises(minigrad.DeviceError, match=refusal):
+        F.relu(x)
+    with minigrad.cuda.device("cuda:1"):
+        y = F.relu(x)
+        y.sum().backward()
+        with pytest.raises(minigrad.DeviceError, match="lies on cuda:0, but kernels go to cuda:1"):
+            F.relu(tensor(numbers(2), device="cuda"))
+    assert y.device == x.grad.device == "cuda:1"
+    assert y.cpu().tolist() == F.relu(x.cpu()).tolist()
+    with pytest.raises(minigrad.DeviceError, match="cuda: there is no cuda:2; .*cuda:0 … cuda:1"):
+        tensor([1.0], device="cuda:2")

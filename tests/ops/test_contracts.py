@@ -123,7 +123,8 @@ CASES = {
     "transpose": one(lambda x: x.transpose(1, 2), IMAGES),
     "unsqueeze": one(lambda x: x.unsqueeze(1)),
 }
-CONSTANT = {"argmax", "floating"}  # give a tensor that no gradient flows through, or nothing new
+# These give a tensor that no gradient flows through, or nothing new.
+CONSTANT = {"argmax", "floating", "widened"}
 
 ALL = [pytest.param(case, id=f"{name}-{i}") for name in CASES for i, case in enumerate(CASES[name])]
 every_case = pytest.mark.parametrize("case", ALL)

@@ -1,9 +1,13 @@
 """The pytest plugin, seen from a project that is not ours."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.gpu import host
 
 PROJECT = """
 import numpy as np
@@ -72,3 +76,41 @@ def test_an_unknown_mutant(run):
     assert code == 4, said
     assert "--minigrad-mutant: " in said
     assert "relu-leaks" in said  # the one that is near
+
+
+# Some project's own property of a layer, and a plugin that lends CuPy's stand-in.
+ON_A_DEVICE = """
+from minigrad import nn
+from minigrad.testing import check_layer, place
+
+def test_layer():
+    assert check_layer(nn.ReLU(), (2, 3)).ok
+    print("ran on", place.here())
+"""
+LENT = """
+from tests.gpu import standin
+lent = standin.installed()
+lent.__enter__()
+"""
+
+
+@pytest.mark.skipif(host.COMPILER is None, reason="no C++ compiler")
+@pytest.mark.parametrize(("device", "name"), [("cuda", "cuda:0"), ("cpu", "cpu")])
+def test_checks_run_on_a_device(run, tmp_path, monkeypatch, device, name):
+    (tmp_path / "test_device.py").write_text(ON_A_DEVICE)
+    (tmp_path / "lent.py").write_text(LENT)
+    paths = tmp_path, Path(__file__).parents[2], os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
+    code, said = run("-p", "lent", "--minigrad-device", device)
+    assert code == 0, said
+    assert f"minigrad: checks run on {device}" in said
+    assert f"ran on {name}" in said
+
+
+@pytest.mark.parametrize(
+    ("device", "sentence"), [("gpu", "device must be"), ("cuda:99", "--minigrad-device: cuda: ")]
+)
+def test_a_device_that_is_not_there(run, device, sentence):
+    code, said = run("--minigrad-device", device)
+    assert code == 4, said
+    assert sentence in said

@@ -48,6 +48,8 @@ import numpy as np
 
 from minigrad import device
 from minigrad.autograd import Array, Variable, Vjp, record
+from minigrad.dtypes import is_small
+from minigrad.ops import elementwise
 from minigrad.ops.arguments import check_same_dtype, check_tensor
 from minigrad.ops.batch_norm import cpu, gpu, naive, vectorized
 
@@ -72,6 +74,7 @@ def batch_norm(
     Parameters
     ----------
     x : Tensor (N, C) or (N, C, ...)
+        float32 or float64, as all the others; or of 16 bits, where the others are float32.
     running_mean, running_var : Tensor (C,), or None
         In use, the statistics to normalise with. In training, they are moved towards those of
         this batch, in place; None where nobody wants them.
@@ -109,6 +112,11 @@ def batch_norm(
         "running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias,
     }  # fmt: skip
     _check(x, per_channel, training, momentum, eps)
+    if is_small(x.dtype):  # statistics and parameters are float32
+        wide = batch_norm(
+            elementwise.widened(x), **per_channel, training=training, momentum=momentum, eps=eps
+        )
+        return elementwise.cast(wide, x.dtype)
     momentum, eps = float(momentum), float(eps)
     kernel, image, channels = device.choose(RUNGS, gpu, x.data), x.data, x.shape[1]
     library = device.library(image)

@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
-
+from minigrad.dtypes import is_floating
 from minigrad.gpu import Source, empty
 
-source = Source(__file__)
+source = Source(__file__, small=True)
 
 
 def concat_forward(arrays, axis):
@@ -34,7 +33,7 @@ def concat_input_gradient(gradient, start, length, axis):
 
 def _in_order(a, dtype):
     """Tell whether our kernel can read an array: floats of this dtype, without gaps."""
-    return a.flags.c_contiguous and a.dtype == dtype and a.dtype in (np.float32, np.float64)
+    return a.flags.c_contiguous and a.dtype == dtype and is_floating(a.dtype)
 
 
 def _places(array, start, length, axis):

@@ -8,7 +8,6 @@ extern "C" __global__ void concat_forward(
 ) {
     Index i = THREAD;
     if (i >= count) return;
-    // 64-bit division takes a GPU several times as long as 32-bit division does.
-    Index r = count >> 32 ? i / run : (Index)((unsigned)i / (unsigned)run);
+    Index r = divided(i, run);
     out[r * row + start + (i - r * run)] = part[i];
 }

@@ -44,6 +44,7 @@ from minigrad.ops.arguments import (
     check_tensor,
     output_size,
     pair,
+    parameters,
     window_padding,
 )
 from minigrad.ops.conv import cpu, gpu, naive, vectorized
@@ -72,6 +73,8 @@ def conv2d(
     Parameters
     ----------
     x : Tensor (N, C, H, W)
+        float32 or float64; or float16 or bfloat16, and then weight and bias may be float32: they
+        are rounded for the product, whose sums are float32, and their gradients are not rounded.
     weight : Tensor (O, C / groups, kh, kw)
     bias : Tensor (O,), optional
     stride, dilation : int or (int, int)
@@ -120,9 +123,9 @@ def conv2d(
         raise ValueError(f"conv2d: activation must be None or 'relu', got {activation!r}")
 
     kernel = device.choose(RUNGS, gpu, x.data)
-    image, filters, input_shape, weight_shape = x.data, weight.data, x.shape, weight.shape
+    image, input_shape, weight_shape = x.data, x.shape, weight.shape
+    filters, start = parameters(image, weight, bias)
     options = {"relu": True} if activation else {}
-    start = None if bias is None else bias.data
     out = kernel.conv2d_forward(image, filters, start, *geometry, **options)
 
     # With ReLU, its gradient comes first: what passes is the gradient of the sum.

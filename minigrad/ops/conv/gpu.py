@@ -7,7 +7,7 @@ With P = oh·ow output pixels, K = C/groups·kh·kw numbers in a window, and n f
 
     out[n]           = weight (O, K) @ cols[n] (K, P)
     gradient of cols = weightᵀ (K, O) @ gradient[n] (O, P), then col2im
-    weight gradient  = Σ cols[n] (K, P) @ gradientᵀ[n] (P, O), transposed
+    weight gradient  = Σ gradient[n] (O, P) @ colsᵀ[n] (P, K)
                        n
 
 * Late layers have few pixels: too few for a product to be fast. There several images lie side by
@@ -15,18 +15,20 @@ With P = oh·ow output pixels, K = C/groups·kh·kw numbers in a window, and n f
 * Groups are one more axis of each product's batch.
 * Columns are kh·kw times as large as the image. A large batch is done in chunks of images.
 * The columns of a 1×1 window are the image itself.
+* Images of 16 bits: so are the columns and the factors of each product, but its sums are float32,
+  and the gradients of weight and bias come out as float32.
 """
 
 from math import prod
 
-from minigrad.gpu import Source, contiguous, cupy, empty
+from minigrad.gpu import Source, contiguous, cupy, empty, matmul, sum_dtype
 from minigrad.ops.window import fitting_windows
 
 COLUMNS = 1 << 28  # numbers that one chunk of images may take: 1 GiB of float32
 PIXELS = 1024  # that one product should have, if the batch has them
 LANES = 32  # threads that share the sum of one channel of one image, at most
 
-source = Source(__file__)
+source = Source(__file__, small=True)
 
 
 def im2col(x, kernel_size, stride, padding, dilation):
@@ -54,7 +56,7 @@ def conv2d_forward(x, weight, bias, stride, padding, dilation, groups, relu=Fals
             seen = _gather(seen, side, *window, dilation)
         shape = slabs, groups, L, side * P
         product = empty(shape, x.dtype) if side > 1 else made.reshape(shape)
-        cupy().matmul(filters, seen.reshape(slabs, groups, K, side * P), out=product)
+        matmul(filters, seen.reshape(slabs, groups, K, side * P), product)
         if side > 1 or bias is not None or relu:
             source.launch("finish", made.size, product, bias, O, P, side, relu, made)
         del seen, product  # their memory is for the next chunk
@@ -68,7 +70,7 @@ def conv2d_input_gradient(
     gradient, (N, O, oh, ow) = contiguous(gradient), gradient.shape
     _, per_group, kh, kw = weight.shape
     K, L, P, window = per_group * kh * kw, O // groups, oh * ow, ((kh, kw), stride, padding)
-    filters = contiguous(_as_matrices(weight, groups).swapaxes(1, 2))
+    filters = _as_matrices(weight, groups).swapaxes(1, 2)  # as it lies: cuBLAS turns it
     add = into is not None and into.flags.c_contiguous  # as we go, or else at the end
     x_gradient = into if add else empty(input_shape, gradient.dtype)
     for part, slabs, side in _chunks(N, (groups * K + O) * P, P):
@@ -76,9 +78,9 @@ def conv2d_input_gradient(
         rows = contiguous(gradient[part].reshape(slabs, side, O, P).swapaxes(1, 2))
         rows = rows.reshape(slabs, groups, L, side * P)
         if side == 1 and not add and _is_pointwise(*window):
-            cupy().matmul(filters, rows, out=image.reshape(slabs, groups, K, P))
+            matmul(filters, rows, image.reshape(slabs, groups, K, P))
         else:
-            _scatter(_product(filters, rows), side, image, add, *window, dilation)
+            _scatter(_product(filters, rows, rows.dtype), side, image, add, *window, dilation)
         del rows  # its memory is for the next chunk
     if into is None or add:
         return x_gradient
@@ -91,23 +93,27 @@ def conv2d_weight_gradient(gradient, x, weight_shape, stride, padding, dilation,
     gradient, x = contiguous(gradient), contiguous(x)
     (N, O, oh, ow), (_, per_group, kh, kw) = gradient.shape, weight_shape
     K, L, P, window = per_group * kh * kw, O // groups, oh * ow, ((kh, kw), stride, padding)
-    total = cupy().zeros((groups, K, L), gradient.dtype)
+    total = None
     for part, slabs, side in _chunks(N, groups * K * max(P, L) + O * P, P):
         seen = x[part]
         if side > 1 or not _is_pointwise(*window):
             seen = _gather(seen, side, *window, dilation)
-        rows = gradient[part].reshape(slabs, side, groups, L, P).transpose(0, 2, 1, 4, 3)
-        rows = contiguous(rows).reshape(slabs, groups, side * P, L)
-        total += _product(seen.reshape(slabs, groups, K, side * P), rows).sum(axis=0)
-        del seen, rows  # their memory is for the next chunk
-    return contiguous(total.swapaxes(1, 2)).reshape(weight_shape)
+        rows = contiguous(gradient[part].reshape(slabs, side, O, P).swapaxes(1, 2))
+        rows = rows.reshape(slabs, groups, L, side * P)
+        cols = seen.reshape(slabs, groups, K, side * P).swapaxes(2, 3)
+        chunk = _product(rows, cols, sum_dtype(x.dtype)).sum(axis=0)
+        total = chunk if total is None else total + chunk
+        del seen, cols, rows  # their memory is for the next chunk
+    if total is None:  # of no images
+        total = cupy().zeros(weight_shape, sum_dtype(x.dtype))
+    return total.reshape(weight_shape)
 
 
 def conv2d_bias_gradient(gradient):
     """Sum over images and pixels: (N, O, oh, ow) → (O,)."""
     gradient, (N, O, oh, ow) = contiguous(gradient), gradient.shape
     lanes = min(LANES, -(-oh * ow // LANES))
-    partial = empty((N, O, lanes), gradient.dtype)
+    partial = empty((N, O, lanes), sum_dtype(gradient.dtype))
     source.launch("sum_rows", partial.size, gradient, oh * ow, lanes, partial)
     return partial.sum(axis=(0, 2))
 
@@ -142,10 +148,9 @@ def _numbers(kernel_size, size, stride, padding, dilation):
     return *kernel_size, *size, *stride, padding[0][0], padding[1][0], *dilation
 
 
-def _product(a, b):
-    """Multiply matrices of two batches, in memory that `empty` finds."""
-    shape = (*b.shape[:-2], a.shape[-2], b.shape[-1])
-    return cupy().matmul(a, b, out=empty(shape, b.dtype))
+def _product(a, b, dtype):
+    """Multiply matrices of two batches, a's axes before the last two broadcast."""
+    return matmul(a, b, empty((*b.shape[:-2], a.shape[-2], b.shape[-1]), dtype))
 
 
 def _as_matrices(weight, groups):

@@ -5,7 +5,7 @@ The mask is that of the other rungs, bit for bit: nothing is drawn, so no thread
 
 from minigrad.gpu import Source, contiguous, empty
 
-source = Source(__file__)
+source = Source(__file__, small=True)
 
 
 def dropout_forward(x, p, key):
@@ -13,7 +13,8 @@ def dropout_forward(x, p, key):
     x = contiguous(x)
     out = empty(x.shape, x.dtype)
     scale = 1 / (1 - p) if p < 1 else 0
-    source.launch("dropout_forward", x.size, x, key, round(p * 2**24), scale, out)
+    place = getattr(key, "place", None)  # in a recorded step (`minigrad.cuda_graph`)
+    source.launch("dropout_forward", x.size, x, key, place, round(p * 2**24), scale, out)
     return out
 
 

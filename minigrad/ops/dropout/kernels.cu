@@ -10,11 +10,14 @@ __device__ Bits mix(Bits z) {
 }
 
 // out = x · scale where the top 24 bits of the hash reach the threshold, else 0, whatever x is.
+// The key is read from `place` unless that is null: so that a recorded launch can have a new one.
 extern "C" __global__ void dropout_forward(
-    Index count, const Real* x, Bits key, Bits threshold, Real scale, Real* out
+    Index count, const Real* x, Bits key, const Bits* place, Bits threshold, Sum scale,
+    Real* out
 ) {
     Index i = THREAD;
     if (i >= count) return;
+    if (place) key = *place;
     bool kept = mix(key + ((Bits)i + 1) * GOLDEN) >> 40 >= threshold;
-    out[i] = kept ? x[i] * scale : 0;
+    out[i] = kept ? (Sum)x[i] * scale : 0;
 }

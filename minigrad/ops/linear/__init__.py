@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from minigrad import device
 from minigrad.autograd import record
-from minigrad.ops.arguments import check_same_dtype, check_tensor
+from minigrad.ops.arguments import check_same_dtype, check_tensor, parameters
 from minigrad.ops.linear import cpu, gpu, naive, vectorized
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def linear(x: "Tensor", weight: "Tensor", bias: "Tensor | None" = None) -> "Tens
     Parameters
     ----------
     x : Tensor (..., I)
+        float32 or float64; or float16 or bfloat16, and then weight and bias may be float32: they
+        are rounded for the product, whose sums are float32, and their gradients are not rounded.
     weight : Tensor (O, I)
     bias : Tensor (O,), optional
 
@@ -68,10 +70,11 @@ def linear(x: "Tensor", weight: "Tensor", bias: "Tensor | None" = None) -> "Tens
     if bias is not None and bias.shape != (outputs,):
         raise ValueError(f"linear: bias must have shape ({outputs},), got {bias.shape}")
 
-    kernel, shape, matrix = device.choose(RUNGS, gpu, x.data), x.shape, weight.data
+    kernel, shape = device.choose(RUNGS, gpu, x.data), x.shape
+    matrix, start = parameters(x.data, weight, bias)
     count = math.prod(shape[:-1])
     rows = x.data.reshape(count, inputs)
-    out = kernel.linear_forward(rows, matrix, None if bias is None else bias.data)
+    out = kernel.linear_forward(rows, matrix, start)
 
     def by_rows(gradient):  # type: ignore[no-untyped-def]
         return gradient.reshape(count, outputs)

@@ -4,16 +4,16 @@ A thread reads the channels of its window for itself, though its neighbours read
 they are found in the cache, and nothing but the results is written.
 """
 
-from minigrad.gpu import Source, contiguous, empty
+from minigrad.gpu import Source, contiguous, empty, sum_dtype
 
-source = Source(__file__)
+source = Source(__file__, small=True)
 
 
 def lrn_forward(x, size, alpha, beta, k):
     """Normalise each channel: (N, C, H, W) → the output and the scale, of the same shape."""
     x = contiguous(x)
     N, C, H, W = x.shape
-    out, scale = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
+    out, scale = empty(x.shape, x.dtype), empty(x.shape, sum_dtype(x.dtype))
     settings = size, alpha / size, beta, k
     source.launch("lrn_forward", x.size, x, out, scale, C, H * W, *settings)
     return out, scale

@@ -13,8 +13,9 @@ __device__ Index window_over(
     Index y, Index u, Index stride, Index before, Index dilation, Index windows
 ) {
     Index start = y + before - u * dilation;  // from the beginning of the padding
-    if (start < 0 || start % stride != 0 || start / stride >= windows) return -1;
-    return start / stride;
+    if (start < 0) return -1;
+    Index window = divided(start, stride);
+    return window * stride == start && window < windows ? window : -1;
 }
 
 // -- the maximum ----------------------------------------------------------------------------------
@@ -24,15 +25,15 @@ __device__ Index window_over(
 // The largest pixel that window (i, j) sees, and its number u * kw + v. A window that sees none
 // gives `nothing`, which is minus infinity, and winner 0.
 extern "C" __global__ void max_pool2d_forward(
-    Index count, const Real* x, Real* out, unsigned char* bytes, int* ints, Real nothing,
+    Index count, const Real* x, Real* out, unsigned char* bytes, int* ints, Sum nothing,
     Index H, Index W, Index oh, Index ow, Index kh, Index kw, Index stride_h, Index stride_w,
     Index top, Index left, Index dilation_h, Index dilation_w
 ) {
     Index t = THREAD;
     if (t >= count) return;
-    Index i = t / ow % oh, j = t % ow;
-    const Real* image = x + t / (oh * ow) * (H * W);
-    Real best = nothing;
+    Index rest = t, j = peel(rest, ow), i = peel(rest, oh);
+    const Real* image = x + rest * (H * W);
+    Sum best = nothing;
     Index winner = 0;
     bool seen = false;
     for (Index u = 0; u < kh; u++) {
@@ -41,7 +42,7 @@ extern "C" __global__ void max_pool2d_forward(
         for (Index v = 0; v < kw; v++) {
             Index z = j * stride_w - left + v * dilation_w;
             if (z < 0 || z >= W) continue;
-            Real value = image[y * W + z];
+            Sum value = image[y * W + z];
             // The first of equals stays. So does the first NaN: no comparison with it is true.
             if (!seen || value > best || (isnan(value) && !isnan(best))) {
                 best = value;
@@ -65,9 +66,9 @@ extern "C" __global__ void max_pool2d_input_gradient(
 ) {
     Index t = THREAD;
     if (t >= count) return;
-    Index y = t / W % H, z = t % W;
-    Index first = t / (H * W) * (oh * ow);  // window (0, 0) of this image
-    Real total = 0;
+    Index rest = t, z = peel(rest, W), y = peel(rest, H);
+    Index first = rest * (oh * ow);  // window (0, 0) of this image
+    Sum total = 0;
     for (Index u = kh - 1; u >= 0; u--) {
         Index i = window_over(y, u, stride_h, top, dilation_h, oh);
         if (i < 0) continue;
@@ -76,7 +77,7 @@ extern "C" __global__ void max_pool2d_input_gradient(
             if (j < 0) continue;
             Index window = first + i * ow + j;
             Index winner = bytes ? bytes[window] : ints[window];
-            if (winner == u * kw + v) total += gradient[window];
+            if (winner == u * kw + v) total += (Sum)gradient[window];
         }
     }
     x_gradient[t] = total;
@@ -106,21 +107,21 @@ extern "C" __global__ void avg_pool2d_forward(
 ) {
     Index t = THREAD;
     if (t >= count) return;
-    Index i = t / ow % oh, j = t % ow;
-    const Real* image = x + t / (oh * ow) * (H * W);
-    Real total = 0;
+    Index rest = t, j = peel(rest, ow), i = peel(rest, oh);
+    const Real* image = x + rest * (H * W);
+    Sum total = 0;
     for (Index u = 0; u < kh; u++) {
         Index y = i * stride_h - top + u;
         if (y < 0 || y >= H) continue;
         for (Index v = 0; v < kw; v++) {
             Index z = j * stride_w - left + v;
             if (z < 0 || z >= W) continue;
-            total += image[y * W + z];
+            total += (Sum)image[y * W + z];
         }
     }
     Index rows = counted(i, kh, stride_h, top, H, bottom, with_padding);
     Index columns = counted(j, kw, stride_w, left, W, right, with_padding);
-    out[t] = total / (Real)(rows * columns);
+    out[t] = total / (Sum)(rows * columns);
 }
 
 // Pixel (y, z) gets its share of every window that sees it, in the order of the windows.
@@ -131,9 +132,9 @@ extern "C" __global__ void avg_pool2d_input_gradient(
 ) {
     Index t = THREAD;
     if (t >= count) return;
-    Index y = t / W % H, z = t % W;
-    Index first = t / (H * W) * (oh * ow);  // window (0, 0) of this image
-    Real total = 0;
+    Index rest = t, z = peel(rest, W), y = peel(rest, H);
+    Index first = rest * (oh * ow);  // window (0, 0) of this image
+    Sum total = 0;
     for (Index u = kh - 1; u >= 0; u--) {
         Index i = window_over(y, u, stride_h, top, 1, oh);
         if (i < 0) continue;
@@ -142,7 +143,7 @@ extern "C" __global__ void avg_pool2d_input_gradient(
             Index j = window_over(z, v, stride_w, left, 1, ow);
             if (j < 0) continue;
             Index columns = counted(j, kw, stride_w, left, W, right, with_padding);
-            total += gradient[first + i * ow + j] / (Real)(rows * columns);
+            total += (Sum)gradient[first + i * ow + j] / (Sum)(rows * columns);
         }
     }
     x_gradient[t] = total;
@@ -160,11 +161,11 @@ extern "C" __global__ void avg_pool2d_input_gradient(
 // in which pixels and windows can change places.
 
 __device__ Index begin(Index i, Index length, Index count) {
-    return i * length / count;
+    return divided(i * length, count);
 }
 
 __device__ Index end(Index i, Index length, Index count) {
-    return ((i + 1) * length + count - 1) / count;
+    return divided((i + 1) * length + count - 1, count);
 }
 
 // The average of the pixels of window (i, j).
@@ -173,14 +174,14 @@ extern "C" __global__ void adaptive_avg_pool2d_forward(
 ) {
     Index t = THREAD;
     if (t >= count) return;
-    Index i = t / ow % oh, j = t % ow;
-    const Real* image = x + t / (oh * ow) * (H * W);
+    Index rest = t, j = peel(rest, ow), i = peel(rest, oh);
+    const Real* image = x + rest * (H * W);
     Index top = begin(i, H, oh), bottom = end(i, H, oh);
     Index left = begin(j, W, ow), right = end(j, W, ow);
-    Real total = 0;
+    Sum total = 0;
     for (Index y = top; y < bottom; y++)
-        for (Index z = left; z < right; z++) total += image[y * W + z];
-    out[t] = total / (Real)((bottom - top) * (right - left));
+        for (Index z = left; z < right; z++) total += (Sum)image[y * W + z];
+    out[t] = total / (Sum)((bottom - top) * (right - left));
 }
 
 // Pixel (y, z) gets its share of every window that sees it, in the order of the windows.
@@ -189,14 +190,14 @@ extern "C" __global__ void adaptive_avg_pool2d_input_gradient(
 ) {
     Index t = THREAD;
     if (t >= count) return;
-    Index y = t / W % H, z = t % W;
-    const Real* windows = gradient + t / (H * W) * (oh * ow);  // of this image
-    Real total = 0;
+    Index rest = t, z = peel(rest, W), y = peel(rest, H);
+    const Real* windows = gradient + rest * (oh * ow);  // of this image
+    Sum total = 0;
     for (Index i = begin(y, oh, H); i < end(y, oh, H); i++) {
         Index rows = end(i, H, oh) - begin(i, H, oh);
         for (Index j = begin(z, ow, W); j < end(z, ow, W); j++) {
             Index columns = end(j, W, ow) - begin(j, W, ow);
-            total += windows[i * ow + j] / (Real)(rows * columns);
+            total += (Sum)windows[i * ow + j] / (Sum)(rows * columns);
         }
     }
     x_gradient[t] = total;

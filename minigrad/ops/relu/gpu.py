@@ -2,7 +2,7 @@
 
 from minigrad.gpu import Source, contiguous, empty
 
-source = Source(__file__)
+source = Source(__file__, small=True)
 
 
 def relu_forward(x):

@@ -4,7 +4,8 @@
 extern "C" __global__ void relu_forward(Index count, const Real* x, Real* out) {
     Index i = THREAD;
     if (i >= count) return;
-    out[i] = x[i] <= 0 ? 0 : x[i];
+    Sum value = x[i];
+    out[i] = value <= 0 ? 0 : value;
 }
 
 // The gradient passes where the output is positive.
@@ -13,5 +14,5 @@ extern "C" __global__ void relu_input_gradient(
 ) {
     Index i = THREAD;
     if (i >= count) return;
-    x_gradient[i] = out[i] > 0 ? gradient[i] : 0;
+    x_gradient[i] = out[i] > 0 ? (Sum)gradient[i] : 0;
 }

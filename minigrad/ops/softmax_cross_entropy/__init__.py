@@ -55,6 +55,7 @@ import numpy as np
 
 from minigrad import device
 from minigrad.autograd import Array, Variable, as_array, record
+from minigrad.dtypes import is_small
 from minigrad.gpu import is_gpu_array
 from minigrad.ops import elementwise, reduce
 from minigrad.ops.arguments import check_axis, check_tensor
@@ -160,7 +161,7 @@ def cross_entropy(
     Returns
     -------
     Tensor
-        One number, or with reduction "none" one for each example.
+        One number, or with reduction "none" one for each example. float32 for logits of 16 bits.
 
     Raises
     ------
@@ -177,6 +178,7 @@ def cross_entropy(
     """
     name = "cross_entropy"
     check_tensor(name, "logits", logits)
+    logits = elementwise.widened(logits)
     check_reduction(name, reduction)
     check_ignore_index(name, ignore_index)
     smoothing = _share(name, label_smoothing)
@@ -234,6 +236,7 @@ def nll_loss(
     """
     name = "nll_loss"
     check_tensor(name, "log_probabilities", log_probabilities)
+    log_probabilities = elementwise.widened(log_probabilities)
     check_reduction(name, reduction)
     check_ignore_index(name, ignore_index)
     weights = class_weights(name, "log_probabilities", log_probabilities, weight)
@@ -256,6 +259,8 @@ def _along_rows(name: str, x: "Tensor", axis: int) -> "Tensor":
     """Run softmax or log-softmax on rows along `axis`: both keep what they return."""
     check_tensor(name, "x", x)
     check_axis(name, axis, x.ndim)
+    if is_small(x.dtype):
+        return elementwise.cast(_along_rows(name, elementwise.widened(x), axis), x.dtype)
     kernel, shape = device.choose(RUNGS, gpu, x.data), x.shape
     forward = getattr(kernel, f"{name}_forward")
     backward = getattr(kernel, f"{name}_input_gradient")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import Array
-from minigrad.tensor import Tensor
 from minigrad.testing.laws.comparison import (
     Inputs,
     Operation,
@@ -18,6 +17,7 @@ from minigrad.testing.laws.comparison import (
     inner,
     run,
 )
+from minigrad.testing.place import tensor
 
 
 def adjoint(
@@ -180,7 +180,7 @@ def bilinear(
     for i, (x, y) in enumerate(zip(inputs, others, strict=True)):
 
         def of_one(t: Any, i: int = i) -> Any:
-            return f(*(t if k == i else Tensor(a) for k, a in enumerate(inputs)))
+            return f(*(t if k == i else tensor(a) for k, a in enumerate(inputs)))
 
         _combination(f"bilinear, in input {i}", of_one, x, y, 2, -3, seed, roundings)
 

@@ -1,4 +1,7 @@
-"""What all laws need: run an operation and its backward, and compare arrays."""
+"""What all laws need: run an operation and its backward, and compare arrays.
+
+An operation runs on the device of `minigrad.testing.on_device`; all else is done with NumPy.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +13,7 @@ import numpy as np
 from minigrad import random
 from minigrad.autograd import Array
 from minigrad.tensor import Tensor
+from minigrad.testing.place import fetch, put
 
 Operation = Callable[..., Any]
 Inputs = Array | Sequence[Array]
@@ -54,7 +58,7 @@ def call(f: Operation, inputs: Sequence[Any], seed: int = 0) -> list[Tensor]:
 def leaves_of(arrays: Sequence[Array], wanted: Sequence[int] | None = None) -> list[Any]:
     """Make a leaf of each floating array (or of those in `wanted` only); leave the others."""
     return [
-        Tensor(a, requires_grad=wanted is None or i in wanted) if floating(a) else a
+        Tensor(put(a), requires_grad=wanted is None or i in wanted) if floating(a) else a
         for i, a in enumerate(arrays)
     ]
 
@@ -83,7 +87,7 @@ def pull_back(outs: Sequence[Tensor], cotangents: Sequence[Array]) -> None:
 def gradients_of(leaves: Sequence[Any]) -> dict[int, Array]:
     """Gather the gradients; zeros where none came."""
     return {
-        i: np.zeros_like(t.data) if t.grad is None else t.grad.data
+        i: np.zeros(t.shape, t.dtype) if t.grad is None else fetch(t.grad)
         for i, t in enumerate(leaves)
         if isinstance(t, Tensor) and t.requires_grad
     }
@@ -99,7 +103,7 @@ def run(
     """Run f forward and backward, on copies of its inputs."""
     leaves = leaves_of([a.copy() for a in arrays], wanted)
     outs = call(f, leaves, seed)
-    outputs = [out.data.copy() for out in outs]
+    outputs = [fetch(out).copy() for out in outs]
     pull_back(outs, draw_cotangents(outputs, cotangent, seed))
     return Run(outputs, gradients_of(leaves))
 
@@ -107,7 +111,7 @@ def run(
 def forward(f: Operation, *arrays: Any, seed: int = 0) -> Array:
     """Run f forward only; it has one output."""
     (out,) = call(f, leaves_of([np.asarray(a) for a in arrays], ()), seed)
-    return out.data
+    return fetch(out)
 
 
 def largest(*arrays: Array) -> float:
@@ -135,11 +139,12 @@ def compare(
     ----------
     law, left, right : str
         For the sentence: which law, and what the two are.
+    got, want : arrays, on any device
     roundings : float
         How far they may differ, in roundings (the machine's eps of the coarser dtype) of the
         largest number in either, or of `size` if that is larger. 0: not at all.
     """
-    got, want = np.asarray(got), np.asarray(want)
+    got, want = fetch(got), fetch(want)
     if got.shape != want.shape:
         raise AssertionError(f"{law}: {left} has shape {got.shape} but {right} has {want.shape}")
     allowed = 0.0

@@ -14,7 +14,6 @@ import numpy as np
 
 from minigrad.autograd import Array, Node, Vjp, backward, descendants_first
 from minigrad.cpu import get_num_threads, set_num_threads
-from minigrad.device import RUNGS, kernels
 from minigrad.tensor import Tensor
 from minigrad.testing.laws.comparison import (
     Inputs,
@@ -31,6 +30,7 @@ from minigrad.testing.laws.comparison import (
     pull_back,
     run,
 )
+from minigrad.testing.place import at, compared, fetch, put
 from minigrad.testing.strategies import scrambled
 
 
@@ -39,7 +39,7 @@ def rungs_agree(
     inputs: Inputs,
     cotangent: Any = None,
     *,
-    rungs: Sequence[str] = RUNGS,
+    rungs: Sequence[str] | None = None,
     seed: int = 0,
     roundings: float = 0.0,
 ) -> None:
@@ -53,7 +53,9 @@ def rungs_agree(
         With integers in them, sums do not depend on their order: no roundings are needed.
     cotangent : array, or tuple of one for each output, optional
         Left out, integers from −4 to 4 but 0, drawn with `seed`.
-    rungs : sequence of str
+    rungs : sequence of str, optional
+        Rungs of the CPU, or devices. Left out, all rungs; inside `on_device`, ``naive`` and that
+        device. Constants that f uses must lie where its inputs lie.
     roundings : float
         How far rungs may differ, in eps of the largest number of each array. 0: not at all.
 
@@ -69,9 +71,9 @@ def rungs_agree(
     >>> from minigrad.testing import laws
     >>> laws.rungs_agree(F.relu, np.array([[-1.0, 2.0]]))
     """
-    arrays, runs = as_list(inputs), {}
+    arrays, runs, rungs = as_list(inputs), {}, rungs or compared()
     for rung in rungs:
-        with kernels(rung):
+        with at(rung):
             runs[rung] = run(f, arrays, cotangent, seed)
     first, *others = rungs
     for rung in others:
@@ -175,17 +177,19 @@ def inputs_unchanged(f: Operation, inputs: Inputs, cotangent: Any = None, *, see
     >>> laws.inputs_unchanged(F.relu, np.array([[-1.0, 2.0]]))
     """
     law, arrays = "inputs_unchanged", as_list(inputs)
-    held = [a.copy() for a in arrays]
-    outs = call(f, leaves_of(held), seed)
+    leaves = leaves_of([a.copy() for a in arrays])
+    held = [leaf.data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    outs = call(f, leaves, seed)
     _untouched(law, "input {}", held, arrays, "forward")
     outputs = [out.data.copy() for out in outs]
     for node, parent, vjp in _rules(outs):
         what = f"the gradient that {node.name} sends to {parent.name}"
-        given = np.asarray(np.random.default_rng(seed).integers(-4, 5, node.shape), node.dtype)
+        drawn = np.random.default_rng(seed).integers(-4, 5, node.shape)
+        given = put(np.array(drawn, node.dtype))
         kept = given.copy()
-        once = np.array(vjp(given))
+        once = fetch(vjp(given)).copy()
         compare(law, given, kept, f"the gradient of {node.name} after its rule", "before it")
-        compare(law, np.asarray(vjp(given)), once, f"{what}, asked again,", "the first time")
+        compare(law, vjp(given), once, f"{what}, asked again,", "the first time")
     pull_back(outs, draw_cotangents(outputs, cotangent, seed))
     _untouched(law, "input {}", held, arrays, "backward")
     _untouched(law, "output {}", [out.data for out in outs], outputs, "backward")
@@ -307,7 +311,7 @@ def keeps_dtype(
                     f"keeps_dtype: output {i} is {out.dtype} but the inputs are {dtype}"
                 )
         for node, parent, vjp in _rules(outs):
-            part = np.asarray(vjp(np.zeros(node.shape, node.dtype)))
+            part = fetch(vjp(put(np.zeros(node.shape, node.dtype))))
             if part.dtype != parent.dtype:
                 raise AssertionError(
                     f"keeps_dtype: the gradient that {node.name} sends to {parent.name} is "
@@ -349,12 +353,13 @@ def same_for_any_memory_layout(
     wanted = run(f, [a.copy(order="C") for a in arrays], cotangent, seed)
     cotangents = draw_cotangents(wanted.outputs, cotangent, seed)
     for name, lay in _layouts(seed).items():
-        leaves = leaves_of([lay(a) for a in arrays])
+        leaves = leaves_of([lay(put(a) if floating(a) else a) for a in arrays])
         outs = call(f, leaves, seed)
-        outputs = [out.data for out in outs]
+        outputs = [fetch(out) for out in outs]
         for out, c in zip(outs, cotangents, strict=True):
             if out.node is not None:
-                backward(out.node, lay(c), retain_graph=True)  # `Tensor.backward` makes a copy
+                # `Tensor.backward` would make a copy.
+                backward(out.node, lay(put(c)), retain_graph=True)
         got = Run(outputs, gradients_of(leaves))
         names = f"with memory {name}", "with memory row by row"
         compare_runs("same_for_any_memory_layout", got, wanted, *names, roundings)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import Array
-from minigrad.tensor import Tensor
 from minigrad.testing.laws.comparison import (
     Operation,
     Run,
@@ -19,6 +18,7 @@ from minigrad.testing.laws.comparison import (
     refuse,
     run,
 )
+from minigrad.testing.place import tensor
 
 
 def softmax_shift_invariant(
@@ -271,7 +271,7 @@ def class_weights_are_repetition(
     counts = np.ones(len(classes), np.intp)
     counts[classes != ignore_index] = weight[classes[classes != ignore_index]]
     origin = np.repeat(np.arange(len(classes)), counts)
-    weights = Tensor(weight.astype(logits.dtype))
+    weights = tensor(weight.astype(logits.dtype))
     weighted = run(lambda t: loss(t, target, weights), [logits], seed=seed)
     repeated = run(lambda t: loss(t, classes[origin], None), [rows[origin]], seed=seed)
     names = "the loss with weights", "that of repeated examples"

@@ -17,6 +17,7 @@ from minigrad.testing.laws.comparison import (
     refuse,
     run,
 )
+from minigrad.testing.place import tensor
 
 
 def lrn_of_size_one(
@@ -264,8 +265,8 @@ def running_statistics_follow_the_batch(
     >>> x = np.array([[1.0], [2.0], [6.0]])
     >>> laws.running_statistics_follow_the_batch(f, x, np.ones(1), np.ones(1), momentum=0.3)
     """
-    mean, var = Tensor(running_mean.copy()), Tensor(running_var.copy())
-    f(Tensor(x.copy()), mean, var)
+    mean, var = tensor(running_mean), tensor(running_var)
+    f(tensor(x), mean, var)
     axes, wide = (0, *range(2, x.ndim)), x.astype(np.float64)
     most = largest(x)
     for name, running, old, batch, size in (
@@ -320,7 +321,7 @@ def batch_norm_uses_running_statistics(
     >>> laws.batch_norm_uses_running_statistics(f, x, ones, 2 * ones, ones, 3 * ones, eps=0.1)
     """
     law, statistics = "batch_norm_uses_running_statistics", (running_mean, running_var)
-    mean, var = (Tensor(a.copy()) for a in statistics)
+    mean, var = (tensor(a) for a in statistics)
     got = run(lambda x, w, b: f(x, mean, var, w, b), [x, weight, bias], seed=seed)
     (c,) = draw_cotangents(got.outputs, None, seed)
     shape, axes = (-1, *(1,) * (x.ndim - 2)), (0, *range(2, x.ndim))

@@ -11,12 +11,14 @@ from typing import Any
 
 from hypothesis import settings
 
+from minigrad import device as devices
 from minigrad.device import RUNGS
 from minigrad.testing.layers import numerics, properties
 from minigrad.testing.layers.inputs import as_strategy
 from minigrad.testing.layers.layer import Layer
 from minigrad.testing.layers.property import Examiner, Property
 from minigrad.testing.layers.report import LayerError, LayerFailure, LayerReport, PropertyResult
+from minigrad.testing.place import on_device
 
 __all__ = [
     "PROPERTIES",
@@ -148,7 +150,7 @@ def check_layer(
     skip: Sequence[str] = (),
     max_examples: int | None = None,
     seed: int = 0,
-    rungs: Sequence[str] = RUNGS,
+    rungs: Sequence[str] | None = None,
     threads: Sequence[int] = (1, 2, 3),
     raise_error: bool = True,
 ) -> LayerReport:
@@ -165,7 +167,8 @@ def check_layer(
     Parameters
     ----------
     layer : Module or callable
-        A function takes and returns Tensors; it has no modes and no parameters.
+        A function takes and returns Tensors; it has no modes and no parameters. A Module whose
+        parameters lie on a GPU is checked there, all else on the device of `on_device`.
     inputs : strategy, array, shape, or a tuple of these
         What it is called with: a hypothesis strategy that draws an array or a tuple of arrays, an
         array, a shape (for normal numbers), or a tuple with one of these for each argument.
@@ -178,8 +181,9 @@ def check_layer(
         of hypothesis's active profile if that is more.
     seed : int
         Of what is drawn: the same seed gives the same examples.
-    rungs : sequence of str
-        Which rungs to compare. ``"naive"`` takes long for large inputs.
+    rungs : sequence of str, optional
+        What to compare: rungs (``"naive"`` takes long for large inputs) or devices, with the first.
+        Left out, all rungs; for a Module on a GPU, ``"naive"`` and that GPU.
     threads : sequence of int
         Which numbers of threads to compare. Only inputs that fill several tasks use several.
     raise_error : bool
@@ -218,11 +222,10 @@ def check_layer(
         Falsifying input: x = array([[ 0.1257302210933933 , -0.1321048632913019 ],
                [ 0.6404226504432821 ,  0.10490011715303971]])
     """
-    _check_arguments(skip, max_examples, seed, rungs, threads)
+    _check_arguments(skip, max_examples, seed, RUNGS if rungs is None else rungs, threads)
     subject = Layer(layer, rungs, threads)
     examples = max_examples or max(FEWEST, settings().max_examples // 10)
     examiner = Examiner(subject, as_strategy(inputs), examples, seed)
-    examiner.settle()
     results: dict[str, PropertyResult] = {}
     roots: dict[str, str] = {}  # of what fails, or was not checked: what fails
 
@@ -246,9 +249,11 @@ def check_layer(
                     roots[key] = key
         return results[key]
 
-    if result_of(BY_KEY["dtypes"]).holds is not True:
-        subject.sharp = subject.dtype
-    report = LayerReport(subject.title(), [result_of(property_) for property_ in PROPERTIES])
+    with on_device(subject.device):
+        examiner.settle()
+        if result_of(BY_KEY["dtypes"]).holds is not True:
+            subject.sharp = subject.dtype
+        report = LayerReport(subject.title(), [result_of(property_) for property_ in PROPERTIES])
     if raise_error and not report.ok:
         raise LayerError(report)
     return report
@@ -258,7 +263,10 @@ def _check_arguments(skip: Any, max_examples: Any, seed: Any, rungs: Any, thread
     for name, values, allowed in (("skip", skip, tuple(BY_KEY)), ("rungs", rungs, RUNGS)):
         if isinstance(values, str) or not isinstance(values, Collection):
             raise TypeError(f"check_layer: {name} must be a tuple of names, got {values!r}")
-        if unknown := [value for value in values if value not in allowed]:
+        devices_ = [value for value in values if name == "rungs" and str(value).startswith("cuda")]
+        for value in devices_:
+            devices.check_name(value)
+        if unknown := [value for value in values if value not in (*allowed, *devices_)]:
             raise ValueError(
                 f"check_layer: {name} must be of {', '.join(allowed)}, got {unknown[0]!r}"
             )

@@ -12,6 +12,7 @@ from hypothesis.strategies import SearchStrategy
 from minigrad.autograd import Array
 from minigrad.tensor import Tensor
 from minigrad.testing import strategies
+from minigrad.testing.place import fetch
 
 FEW = 100  # so many numbers are written out; of more, the call that makes them, or a part
 
@@ -26,7 +27,7 @@ def as_strategy(inputs: Any) -> SearchStrategy[Any]:
     if isinstance(inputs, SearchStrategy):
         return inputs
     if isinstance(inputs, Tensor):
-        inputs = inputs.data
+        inputs = fetch(inputs)
     if isinstance(inputs, np.ndarray):
         return st.just(inputs)
     if isinstance(inputs, tuple) and all(_is_integer(n) for n in inputs):
@@ -41,7 +42,7 @@ def as_strategy(inputs: Any) -> SearchStrategy[Any]:
 def as_arrays(drawn: Any) -> list[Array]:
     """Read what the strategy drew: one array, or several."""
     several = drawn if isinstance(drawn, tuple | list) else (drawn,)
-    values = [value.data if isinstance(value, Tensor) else value for value in several]
+    values = [fetch(value) if isinstance(value, Tensor) else value for value in several]
     for value in values:
         if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind not in "fiub":
             raise TypeError(

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import device as devices
 from minigrad.autograd import Array, no_grad
-from minigrad.device import RUNGS
 from minigrad.nn import Module, Parameter
 from minigrad.tensor import Tensor
 from minigrad.testing.laws.comparison import compare, same_random_numbers
 from minigrad.testing.layers.inputs import argument_names
+from minigrad.testing.place import compared, fetch, here, of_tensors, on_device, put
 
 COTANGENTS = 0x636F74  # makes their stream another than that of the seed alone
 ROUNDINGS = 1000.0  # how far two orders of summation may differ, in eps of the largest number
@@ -70,6 +71,8 @@ class Layer:
         In which it runs as it is: that of its parameters.
     sharp : dtype
         In which it is compared with itself: float64, where it can.
+    device : str
+        Where it runs: where its parameters are, or the device of `on_device`.
     rungs, threads : tuple
         What to compare.
     mode : str
@@ -83,7 +86,7 @@ class Layer:
     """
 
     def __init__(
-        self, layer: Any, rungs: Sequence[str] = RUNGS, threads: Sequence[int] = (1, 2, 3)
+        self, layer: Any, rungs: Sequence[str] | None = None, threads: Sequence[int] = (1, 2, 3)
     ) -> None:
         if not callable(layer):
             raise TypeError(
@@ -100,20 +103,31 @@ class Layer:
                 f"raised {type(error).__name__}: {error}"
             ) from None
         self.is_module = isinstance(layer, Module)
-        self._cast: dict[np.dtype, Any] = {}
+        self.device = of_tensors(self.tensors(layer).values())
+        self._cast: dict[tuple[np.dtype, str], Any] = {}
         floats = [t.data.dtype for t in self.tensors(layer).values() if t.data.dtype.kind == "f"]
         self.dtype = np.dtype(floats[0] if floats else np.float32)
         self.sharp = np.dtype(np.float64)
-        self.rungs, self.threads = tuple(rungs), tuple(threads)
+        if self.is_module:
+            self._kept.to(self.device)
+        self.rungs, self.threads = tuple(rungs or self._rungs()), tuple(threads)
         self.mode = ""
         self.running = self.dtype
         self.reached: set[str] = set()
         self.repeatable = True
 
+    def _rungs(self) -> tuple[str, ...]:
+        """List what to compare. A function is not moved: what it closes over would stay."""
+        with on_device(self.device):
+            return compared() if self.is_module or self.device == "cpu" else (self.device,)
+
     # -- what it is --------------------------------------------------------------------------
 
     def title(self) -> str:
-        """Give its repr, or its name if that is too long."""
+        """Give its repr, or its name if that is too long; and the device, if it is a GPU."""
+        return self._name() + ("" if self.device == "cpu" else f" on {self.device}")
+
+    def _name(self) -> str:
         if not self.is_module:
             name = getattr(self._kept, "__name__", type(self._kept).__name__)
             return "a function" if name == "<lambda>" else name
@@ -157,12 +171,12 @@ class Layer:
         self.mode = ""
 
     def fresh(self, dtype: Any = None) -> Any:
-        """Make a copy, in the mode that `modes` is at."""
+        """Make a copy, in the mode that `modes` is at, on the device where we are."""
         self.running = wanted = np.dtype(dtype or self.dtype)
-        if wanted not in self._cast:
+        if (wanted, here()) not in self._cast:
             it = copy.deepcopy(self._kept)
-            self._cast[wanted] = it.astype(wanted) if self.is_module else it
-        it = copy.deepcopy(self._cast[wanted])
+            self._cast[wanted, here()] = it.astype(wanted).to(here()) if self.is_module else it
+        it = copy.deepcopy(self._cast[wanted, here()])
         if self.is_module and self.mode:
             it.train(self.mode == "training")
         return it
@@ -212,7 +226,7 @@ class Layer:
     def forward(self, it: Any, arrays: Sequence[Array], seed: int) -> list[Array]:
         """Run a copy forward, unrecorded, on copies of some arrays."""
         with seeded(seed), no_grad():
-            return [out.data.copy() for out in self.outputs(it, leaves_of(arrays))]
+            return [fetch(out).copy() for out in self.outputs(it, leaves_of(arrays))]
 
     def run(
         self,
@@ -241,14 +255,14 @@ class Layer:
         leaves = leaves_of(arrays, turn)
         with (seeds or seeded)(example.seed):
             outs = self.outputs(it, leaves)
-            outputs = [out.data.copy() for out in outs]
+            outputs = [fetch(out).copy() for out in outs]
             pull_back(outs, example.seed, turn)
         named = [
             *zip(self.names(len(leaves)), leaves, strict=True),
             *((f"parameter {name}", p) for name, p in self.parameters(it).items()),
         ]
         gradients = {
-            name: None if t.grad is None else t.grad.data
+            name: None if t.grad is None else fetch(t.grad)
             for name, t in named
             if isinstance(t, Tensor)
         }
@@ -257,8 +271,9 @@ class Layer:
 
 def leaves_of(arrays: Sequence[Array], turn: Callable[[Array], Array] = np.copy) -> list[Any]:
     """Make a leaf of a copy of each floating array; copies of the others stay arrays."""
-    copies = [turn(a) for a in arrays]
-    return [Tensor(a, requires_grad=True) if a.dtype.kind == "f" else a for a in copies]
+    return [
+        Tensor(turn(put(a)), requires_grad=True) if a.dtype.kind == "f" else turn(a) for a in arrays
+    ]
 
 
 def pull_back(outs: Sequence[Tensor], seed: int, turn: Callable[[Array], Array] = np.copy) -> None:
@@ -267,7 +282,7 @@ def pull_back(outs: Sequence[Tensor], seed: int, turn: Callable[[Array], Array] 
     for out in outs:
         cotangent = np.asarray(rng.standard_normal(out.shape), out.dtype)
         if out.node is not None:
-            out.backward(turn(cotangent), retain_graph=True)
+            out.backward(turn(put(cotangent)), retain_graph=True)
 
 
 @contextmanager
@@ -286,10 +301,11 @@ def seeded(seed: int) -> Iterator[None]:
 
 def move(tensor: Tensor, rng: np.random.Generator) -> None:
     """Multiply a tensor's numbers by ½ … 1½, in place; zeros become small numbers."""
-    data = tensor.data
+    data = fetch(tensor)
     factor, small = rng.uniform(0.5, 1.5, data.shape), 0.1 * rng.standard_normal(data.shape)
     if data.dtype.kind == "f":
-        data[...] = np.where(data == 0, small, data * factor)
+        moved = np.where(data == 0, small, data * factor).astype(data.dtype)
+        tensor.data[...] = devices.put_like(moved, tensor.data)
 
 
 def largest(array: Array) -> float:

@@ -21,6 +21,7 @@ from minigrad.testing.layers.layer import (
     same,
     seeded,
 )
+from minigrad.testing.place import fetch, tensor
 
 TINY = 2.0**-26  # a relative change that float32 rounds away
 COARSE = 2.0**15  # so many tiny changes make one that float32 sees well
@@ -46,7 +47,7 @@ def parameter_gradients(layer: Layer, example: Example) -> None:
         raise NotApplicableError("it has no parameters")
     arrays, names = example.cast(np.float64), [f"parameter {name}" for name in parameters]
     for _ in layer.modes():
-        values = [p.data for p in parameters.values()]
+        values = [fetch(p) for p in parameters.values()]
         _check(lambda *ps: _call(layer, example, _constants(arrays), list(ps)), values, names,
                example.seed)  # fmt: skip
 
@@ -68,9 +69,9 @@ def _call(layer: Layer, example: Example, inputs: list[Any], parameters: list[Te
     """Run a fresh copy in float64, or complex, with other tensors in place of its parameters."""
     it = layer.fresh(np.float64)
     if any(isinstance(t, Tensor) and t.dtype.kind == "c" for t in [*inputs, *parameters]):
-        for tensor in layer.tensors(it).values():
-            if tensor.data.dtype.kind == "f":
-                tensor.data = tensor.data.astype(np.complex128)
+        for own in layer.tensors(it).values():
+            if own.data.dtype.kind == "f":
+                own.data = own.data.astype(np.complex128)
         inputs = [
             Tensor(t.data.astype(np.complex128)) if isinstance(t, Tensor) else t for t in inputs
         ]
@@ -85,7 +86,7 @@ def _call(layer: Layer, example: Example, inputs: list[Any], parameters: list[Te
 
 
 def _constants(arrays: list[Array]) -> list[Any]:
-    return [Tensor(a.copy()) if a.dtype.kind == "f" else a.copy() for a in arrays]
+    return [tensor(a) if a.dtype.kind == "f" else a.copy() for a in arrays]
 
 
 def connected(layer: Layer, example: Example) -> None:
@@ -187,7 +188,7 @@ def _backward_sees_all_digits(layer: Layer, example: Example) -> None:
             t.grad = None
         for out, c in zip(outs, cotangents, strict=True):
             out.backward(c, retain_graph=True)
-        return {name: t.grad.data for name, t in leaves if t.grad is not None}
+        return {name: fetch(t.grad) for name, t in leaves if t.grad is not None}
 
     coarse = [_single(c) for c in rows]
     fine = [a - b for a, b in zip(rows, coarse, strict=True)]

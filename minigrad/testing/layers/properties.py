@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from minigrad import checkpoint
-from minigrad.autograd import Array, Leaf, descendants_first, no_grad
+from minigrad.autograd import Array, Leaf, as_array, descendants_first, no_grad
 from minigrad.cpu import get_num_threads, set_num_threads
-from minigrad.device import kernels
+from minigrad.device import RUNGS
 from minigrad.nn import Module, Parameter
 from minigrad.tensor import Tensor
 from minigrad.testing.laws.comparison import same_random_numbers
@@ -35,6 +35,7 @@ from minigrad.testing.layers.layer import (
     same_runs,
     seeded,
 )
+from minigrad.testing.place import at, put
 from minigrad.testing.strategies import scrambled
 
 
@@ -62,7 +63,7 @@ def _gradients_unchanged(out: Tensor, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for node in descendants_first(out.node) if out.node is not None else ():
         for parent, vjp in zip(node.parents, node.vjps or (), strict=True):
-            gradient = np.asarray(rng.standard_normal(node.shape), node.dtype)
+            gradient = put(np.asarray(rng.standard_normal(node.shape), node.dtype))
             before = gradient.copy()
             vjp(gradient)
             what = f"the gradient that {node.name!r} gets"
@@ -160,8 +161,8 @@ def memory(layer: Layer, example: Example) -> None:
     """Lay inputs and cotangents out in other ways. Sums may be taken in another order."""
     rng = np.random.default_rng(example.seed)
     layouts = {
-        "column by column": lambda a: np.array(a, order="F"),
-        "back to front": lambda a: np.asarray(np.flip(np.flip(a).copy())),
+        "column by column": lambda a: a.copy(order="F"),
+        "back to front": lambda a: as_array(np.flip(np.flip(a).copy())),
         "with gaps and permuted axes": lambda a: scrambled(rng, a),
     }
     for _ in layer.modes():
@@ -171,20 +172,25 @@ def memory(layer: Layer, example: Example) -> None:
             same_runs(other, plain, f"with memory {name}", "with contiguous memory", ROUNDINGS)
 
 
-def rungs(layer: Layer, example: Example) -> None:
+def rungs(layer: Layer, example: Example) -> str | None:
     """Compare all rungs with the first. Sums may be taken in another order."""
+    first, *others = layer.rungs
+    if not others:
+        raise NotApplicableError(f"there is only {first} to run it on")
     for _ in layer.modes():
-        first, *others = layer.rungs
-        with kernels(first):
+        with at(first):
             want = layer.run(example, layer.sharp)
         for rung in others:
-            with kernels(rung):
+            with at(rung):
                 got = layer.run(example, layer.sharp)
             same_runs(got, want, f"on rung {rung}", f"on {first}", ROUNDINGS)
+    return None if set(layer.rungs) <= set(RUNGS) else f"compared: {', '.join(layer.rungs)}"
 
 
 def threads(layer: Layer, example: Example) -> None:
     """Compare the bits for some numbers of threads."""
+    if layer.device != "cpu":
+        raise NotApplicableError("the threads are those of the CPU")
     before = get_num_threads()
     try:
         for _ in layer.modes():

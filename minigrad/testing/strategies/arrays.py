@@ -124,7 +124,7 @@ def scrambled(rng: np.random.Generator, array: Array) -> Array:
     ----------
     rng : numpy.random.Generator
         Chooses the order of the axes.
-    array : array
+    array : array, on any device
 
     Examples
     --------
@@ -138,8 +138,9 @@ def scrambled(rng: np.random.Generator, array: Array) -> Array:
     if array.ndim == 0:
         return array.copy()
     order = rng.permutation(array.ndim)
-    wide = np.zeros([2 * array.shape[axis] for axis in order], array.dtype)
-    view = wide[tuple(slice(None, None, 2) for _ in order)].transpose(np.argsort(order))
+    lengths = [2 * array.shape[axis] for axis in order]
+    wide = np.zeros_like(array, order="C", shape=lengths)  # beside it, if it lies on a GPU
+    view = wide[tuple(slice(None, None, 2) for _ in order)].transpose(np.argsort(order).tolist())
     view[...] = array
     return view
 

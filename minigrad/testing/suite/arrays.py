@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad import functional as F
-from minigrad import tensor
 from minigrad.autograd import Array
 from minigrad.tensor import Tensor
 from minigrad.testing import laws
 from minigrad.testing import strategies as our
 from minigrad.testing.gradients import gradcheck
+from minigrad.testing.place import fetch, tensor
 from minigrad.testing.strategies import random_array
 from minigrad.testing.suite.comparing import OTHER, near, same
 from minigrad.testing.suite.property import Property, holds
@@ -23,9 +23,9 @@ from minigrad.testing.suite.property import Property, holds
 
 def _gradients(f: Callable[..., Tensor], c: Any, *arrays: Any) -> list[Array]:
     """Give the gradients of ⟨c, f(arrays)⟩."""
-    leaves = [Tensor(np.asarray(a, float), requires_grad=True) for a in arrays]
+    leaves = [tensor(a, float, requires_grad=True) for a in arrays]
     f(*leaves).backward(np.asarray(c, float))
-    return [np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.data for leaf in leaves]
+    return [np.zeros(leaf.shape) if leaf.grad is None else fetch(leaf.grad) for leaf in leaves]
 
 
 # -- broadcasting --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from minigrad import functional as F
 from minigrad import maximum, minimum, nn, stack, where
 from minigrad.autograd import Array
 from minigrad.tensor import Tensor
+from minigrad.testing.place import here, tensor
 from minigrad.testing.strategies import random_array
 
 
@@ -89,7 +90,7 @@ def _batch_norm_trains(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _batch_norm_in_use(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    mean, var = (Tensor(np.array(a, x.dtype)) for a in ([0.5, -1.0, 2.0], [2.0, 0.5, 1.0]))
+    mean, var = (tensor(np.array(a, x.dtype)) for a in ([0.5, -1.0, 2.0], [2.0, 0.5, 1.0]))
     return F.batch_norm(x, mean, var, weight, bias, training=False, eps=0.1)
 
 
@@ -115,7 +116,7 @@ WEIGHT = np.array([0.5, 2.0, 3.0])
 
 def _cross_entropy(**options: Any) -> Callable[[Tensor], Tensor]:
     def f(logits: Tensor) -> Tensor:
-        weight = Tensor(WEIGHT.astype(logits.dtype))
+        weight = tensor(WEIGHT.astype(logits.dtype))
         return F.cross_entropy(logits, TARGET, weight, ignore_index=-1, **options)
 
     return f
@@ -123,7 +124,7 @@ def _cross_entropy(**options: Any) -> Callable[[Tensor], Tensor]:
 
 def _nll(**options: Any) -> Callable[[Tensor], Tensor]:
     def f(x: Tensor) -> Tensor:
-        return F.nll_loss(x, TARGET, Tensor(WEIGHT.astype(x.dtype)), ignore_index=-1, **options)
+        return F.nll_loss(x, TARGET, tensor(WEIGHT.astype(x.dtype)), ignore_index=-1, **options)
 
     return f
 
@@ -229,7 +230,7 @@ AXES: dict[str, list[Case]] = {
 
 def _layer(make: Callable[[], nn.Module], train: bool = True) -> Callable[[Tensor], Tensor]:
     """Make a layer anew for each call: what it remembers does not count."""
-    return lambda x: make().astype(x.dtype).train(train)(x)
+    return lambda x: make().astype(x.dtype).to(here()).train(train)(x)
 
 
 def _seeded(layer: type, *arguments: Any, **options: Any) -> Callable[[], nn.Module]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import Array, no_grad
-from minigrad.tensor import Tensor
+from minigrad.testing.place import fetch, tensor
 from minigrad.testing.suite.cases import CASES, Case
 
 Checker = Callable[[Callable[..., Any], list[Array]], Any]
@@ -83,7 +83,7 @@ def sum_of_outputs(
     >>> with mutants.find("softmax-gradient-zero").planted():
     ...     sum_of_outputs(lambda x: softmax(x, 1), [np.array([[1.0, 2.0, 3.0]])])
     """
-    leaves = [Tensor(a.copy(), requires_grad=True) for a in inputs]
+    leaves = [tensor(a, requires_grad=True) for a in inputs]
     out = f(*leaves)
     out.backward(np.ones(out.shape))
 
@@ -91,10 +91,10 @@ def sum_of_outputs(
         moved = [a.copy() for a in inputs]
         moved[i][index] += step
         with no_grad():
-            return float(f(*(Tensor(a) for a in moved)).data.sum())
+            return float(f(*(tensor(a) for a in moved)).data.sum())
 
     for i, (leaf, array) in enumerate(zip(leaves, inputs, strict=True)):
-        gradient = np.zeros_like(array) if leaf.grad is None else leaf.grad.data
+        gradient = np.zeros_like(array) if leaf.grad is None else fetch(leaf.grad)
         for index in np.ndindex(array.shape):
             numeric = (total(i, index, eps) - total(i, index, -eps)) / (2 * eps)
             analytic = float(gradient[index])

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import Array
-from minigrad.device import RUNGS, kernels
 from minigrad.testing.laws.comparison import run
+from minigrad.testing.place import at, compared, fetch
 
 OTHER = 1000  # between the seed of the numbers and that of a cotangent: equal ones hide mistakes
 
@@ -17,13 +17,13 @@ def same(got: Any, want: Any, what: str = "the output", rtol: float = 0.0) -> No
 
     Parameters
     ----------
-    got, want : arrays, or what NumPy makes arrays of
+    got, want : Tensors, arrays on any device, or what NumPy makes arrays of
     what : str
         For the sentence.
     rtol : float
         How far a number may differ, relative to the one due or to 1, whichever is larger.
     """
-    got, want = np.asarray(got), np.asarray(want)
+    got, want = fetch(got), fetch(want)
     if got.shape != want.shape:
         raise AssertionError(f"{what} has shape {got.shape}, {want.shape} was due")
     right = _near(got, want, rtol) if got.dtype.kind in "fiub" else got == want
@@ -54,8 +54,8 @@ def near_on_all_rungs(
     cancel, as they do in a normalised batch of two, all of them may be small.
     """
     runs = {}
-    for rung in RUNGS:
-        with kernels(rung):
+    for rung in compared():
+        with at(rung):
             runs[rung] = run(f, inputs, seed=seed)
     for rung, (outputs, gradients) in runs.items():
         want = runs["naive"]

@@ -11,7 +11,7 @@ from minigrad.testing import laws
 from minigrad.testing.gradients import gradcheck
 from minigrad.testing.strategies import random_array
 from minigrad.testing.suite.cases import CASES
-from minigrad.testing.suite.property import Property
+from minigrad.testing.suite.property import CPU_THREADS, Property
 
 LAWS: dict[str, Callable[..., Any]] = {
     "gradcheck": gradcheck,
@@ -57,7 +57,7 @@ def _on_threads(operation: str) -> Property:
         """No bit depends on the number of threads."""
         laws.threads_agree(*ON_THREADS[operation])
 
-    return Property(operation, "on_any_number_of_threads", check)
+    return Property(operation, "on_any_number_of_threads", check, cpu_only=CPU_THREADS)
 
 
 THREADS = [_on_threads(operation) for operation in ON_THREADS]

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import concat, tensor
+from minigrad import concat
 from minigrad import functional as F
 from minigrad.autograd import Array
 from minigrad.ops.conv import allow_winograd
 from minigrad.testing import laws
 from minigrad.testing import strategies as our
 from minigrad.testing.laws.comparison import run
+from minigrad.testing.place import fetch, tensor
 from minigrad.testing.strategies import Conv2dCase, random_array
 from minigrad.testing.suite.comparing import OTHER, same
-from minigrad.testing.suite.property import holds
+from minigrad.testing.suite.property import CPU_THREADS, holds
 
 
 @holds("conv2d", case=our.conv2d_cases())
@@ -57,7 +58,7 @@ def gradients_of_branches_meet() -> None:
         alone = tensor(x, requires_grad=True)
         F.conv2d(alone, tensor(weight), padding=weight.shape[2] // 2).backward(part)
         assert alone.grad is not None
-        total += alone.grad.data
+        total += fetch(alone.grad)
     together = tensor(x, requires_grad=True)
     _branches(together, *(tensor(w) for w in weights)).backward(cotangent)
     assert together.grad is not None
@@ -77,7 +78,7 @@ def _large() -> list[Array]:
     return [random_array(s, dtype=np.float32, seed=i) for i, s in enumerate(LARGE)]
 
 
-@holds("conv2d")
+@holds("conv2d", cpu_only="Winograd's way through 3×3 is the CPU's")
 def winograd_but_for_rounding() -> None:
     """Outputs and gradients as without it, but for the roundings of float32."""
     ours = run(_padded, _large(), seed=OTHER)
@@ -94,7 +95,7 @@ def winograd_but_for_rounding() -> None:
         same(got / size, want / size, f"{what}, over its largest number,", rtol=2e-6)
 
 
-@holds("conv2d")
+@holds("conv2d", cpu_only=CPU_THREADS)
 def winograd_on_any_number_of_threads() -> None:
     """No bit depends on the number of threads."""
     laws.threads_agree(_padded, _large())

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad.autograd import Array, record
-from minigrad.tensor import Tensor, tensor
+from minigrad.tensor import Tensor
 from minigrad.testing import strategies as our
 from minigrad.testing.gradients import gradcheck
+from minigrad.testing.place import put, tensor
 from minigrad.testing.suite.comparing import same
 from minigrad.testing.suite.property import holds
 
@@ -84,7 +85,7 @@ def a_chain_of_ten_thousand() -> None:
 @holds("autograd")
 def gradients_are_their_own() -> None:
     """What is done to one gradient does not happen to another, nor to what backward was given."""
-    a, b, given = _leaf(1.0, 2.0), _leaf(3.0, 4.0), np.array([5.0, 6.0], np.float32)
+    a, b, given = _leaf(1.0, 2.0), _leaf(3.0, 4.0), put(np.array([5.0, 6.0], np.float32))
     (a + b).backward(given)
     assert not np.shares_memory(_grad(a), _grad(b)), "two leaves share their gradient"
     assert not np.shares_memory(_grad(a), given), "a leaf keeps what backward was given"

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from minigrad import functional as F
-from minigrad import tensor
 from minigrad.autograd import Array
 from minigrad.testing import strategies as our
 from minigrad.testing.gradients import gradcheck
+from minigrad.testing.place import tensor
 from minigrad.testing.strategies import ClassificationBatch, random_array
 from minigrad.testing.suite import oracles
 from minigrad.testing.suite.comparing import OTHER, near, near_on_all_rungs
@@ -105,8 +105,12 @@ def cross_entropy_as_defined(batch: ClassificationBatch) -> None:
 
 def _cross_entropy(batch: ClassificationBatch) -> Any:
     _, target, weight = batch.arrays()
-    weights = None if weight is None else tensor(weight)
-    return lambda logits: F.cross_entropy(logits, target, weights, **batch.options)
+
+    def f(logits: Any) -> Any:
+        weights = None if weight is None else tensor(weight)
+        return F.cross_entropy(logits, target, weights, **batch.options)
+
+    return f
 
 
 @holds("cross_entropy", batch=BATCHES)
@@ -162,8 +166,12 @@ def one_hot_probabilities_are_classes() -> None:
 
 def _nll(batch: ClassificationBatch) -> Any:
     _, target, weight = batch.arrays()
-    weights = None if weight is None else tensor(weight)
-    return lambda t: F.nll_loss(t, target, weights, **batch.nll_options)
+
+    def f(logs: Any) -> Any:
+        weights = None if weight is None else tensor(weight)
+        return F.nll_loss(logs, target, weights, **batch.nll_options)
+
+    return f
 
 
 @holds("nll_loss")

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from minigrad import Tensor, tensor
+from minigrad import Tensor
 from minigrad import functional as F
 from minigrad.testing import laws
 from minigrad.testing import strategies as our
+from minigrad.testing.place import tensor
 from minigrad.testing.strategies import Pool2dCase, random_array
 from minigrad.testing.suite.comparing import OTHER
 from minigrad.testing.suite.property import holds

@@ -8,9 +8,10 @@ import numpy as np
 
 import minigrad
 from minigrad import functional as F
-from minigrad import nn, tensor
+from minigrad import nn
 from minigrad.autograd import Array
 from minigrad.nn import init
+from minigrad.testing.place import fetch, here, tensor
 from minigrad.testing.strategies import random_array
 from minigrad.testing.suite import oracles
 from minigrad.testing.suite.comparing import near, same
@@ -36,20 +37,21 @@ def _generator() -> np.random.Generator:
 def dropout_drops_in_training_only() -> None:
     """Zeros in training, another mask each time; nothing in use."""
     layer, x = nn.Dropout(0.5), tensor(np.ones((20, 20), np.float32))
-    first, second = layer(x).data, layer(x).data
+    first, second = fetch(layer(x)), fetch(layer(x))
     assert (first == 0).any(), "nothing was dropped in training"
     assert (first != second).any(), "two steps dropped the same numbers"
     _near(layer.eval()(x).data, x.data)
 
 
 def _statistics(layer: nn.BatchNorm2d) -> tuple[Array, Array]:
-    return layer.running_mean.data.copy(), layer.running_var.data.copy()
+    return fetch(layer.running_mean).copy(), fetch(layer.running_var).copy()
 
 
 @holds("layers")
 def batch_norm_in_training() -> None:
     """The batch is normalised by its own statistics, and the running ones move towards them."""
-    layer, x = nn.BatchNorm2d(3, eps=0.5, momentum=0.25), 2 * _images(4, 3, 2, 2) + 1
+    layer = nn.BatchNorm2d(3, eps=0.5, momentum=0.25).to(here())
+    x = 2 * _images(4, 3, 2, 2) + 1
     out = layer(tensor(x))
     _near(out.data, oracles.batch_norm(x, np.ones(3), np.zeros(3), 0.5))
     values = x.swapaxes(0, 1).reshape(3, -1)
@@ -61,7 +63,7 @@ def batch_norm_in_training() -> None:
 @holds("layers")
 def batch_norm_in_use() -> None:
     """The running statistics normalise and stay: an image's result does not depend on others."""
-    layer, x = nn.BatchNorm2d(3), 2 * _images(4, 3, 2, 2) + 1
+    layer, x = nn.BatchNorm2d(3).to(here()), 2 * _images(4, 3, 2, 2) + 1
     layer(tensor(x))
     layer.eval()
     before = _statistics(layer)
@@ -94,6 +96,7 @@ def options_arrive() -> None:
         same(made(x).data, f(x, **options).data, f"the output of {layer.__name__}")
     for groups in (1, 2):
         conv = nn.Conv2d(4, 6, (2, 3), **lopsided, groups=groups, generator=_generator())
+        conv.to(here())
         want = F.conv2d(x, conv.weight, conv.bias, **lopsided, groups=groups)
         same(conv(x).data, want.data, "the output of Conv2d")
     same(nn.Flatten()(x).shape, (2, 168), "the shape after Flatten")
@@ -113,7 +116,8 @@ def the_loss_gets_its_options() -> None:
 @holds("layers")
 def layers_run_in_order() -> None:
     """Sequential runs all of its layers, the first one first."""
-    first, second = (nn.Linear(a, b, generator=_generator()) for a, b in ((3, 2), (2, 3)))
+    shapes = (3, 2), (2, 3)
+    first, second = (nn.Linear(*s, generator=_generator()).to(here()) for s in shapes)
     x = tensor(_images(2, 3))
     _near(nn.Sequential(first, second)(x).data, second(first(x)).data)
 
@@ -129,6 +133,7 @@ class _Net(nn.Module):
         self.first = nn.Conv2d(1, 2, 1, generator=generator)
         self.rest = [nn.BatchNorm2d(2), nn.Conv2d(2, 2, 1, generator=generator)]
         self.again = self.rest[1]
+        self.to(here())
 
 
 @holds("module")
@@ -202,7 +207,7 @@ def first_values_have_their_spread() -> None:
         (init.he_normal_, np.sqrt(2 / fan_in)),
     ):
         values: Any = fill(weight, _generator())
-        _near(values.data.std() / deviation, 1, f"the spread of {fill.__name__}", rtol=0.1)
+        _near(fetch(values).std() / deviation, 1, f"the spread of {fill.__name__}", rtol=0.1)
     conv = nn.Conv2d(5, 40, 3, generator=_generator())
     largest = np.abs(conv.weight.data).max()
     _near(largest * np.sqrt(fan_in), 1, "the largest weight times √fan_in", rtol=0.02)

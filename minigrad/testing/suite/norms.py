@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from minigrad import Tensor, tensor
 from minigrad import functional as F
 from minigrad.autograd import Array
 from minigrad.testing import laws
 from minigrad.testing import strategies as our
 from minigrad.testing.gradients import gradcheck
+from minigrad.testing.place import fetch, tensor
 from minigrad.testing.strategies import random_array
 from minigrad.testing.suite import oracles
 from minigrad.testing.suite.comparing import OTHER, near, near_on_all_rungs, same
-from minigrad.testing.suite.property import holds
+from minigrad.testing.suite.property import CPU_THREADS, holds
 
 # -- batch normalisation -------------------------------------------------------------------------
 
@@ -80,26 +80,27 @@ def a_large_mean_loses_no_digits() -> None:
 BATCHES = st.sampled_from([(2, 3), (5, 3), (3, 3, 2, 2), (1, 3, 2, 3), (2, 3, 5, 4)])
 
 
+def _batch_norm(training: bool) -> Any:
+    def f(x: Any, weight: Any, bias: Any) -> Any:
+        held = None if training else tensor(np.array([0.5, 2.0, 1.0]))
+        return F.batch_norm(x, held, held, weight, bias, training=training, eps=0.1)
+
+    return f
+
+
 @holds("batch_norm", shape=BATCHES, seed=our.seeds(), training=st.booleans())
 def batch_norm_gradients(shape: tuple[int, ...], seed: int, training: bool) -> None:
     """All three gradients are what differences say, in training and in use."""
-    held = None if training else tensor(np.array([0.5, 2.0, 1.0]))
-    options: Any = {"training": training, "eps": 0.1}
     shapes = shape, (3,), (3,)
     inputs = [random_array(s, seed=seed + i) for i, s in enumerate(shapes)]
-    gradcheck(
-        lambda x, *scale: F.batch_norm(x, held, held, *scale, **options), inputs, seed=seed + OTHER
-    )
+    gradcheck(_batch_norm(training), inputs, seed=seed + OTHER)
 
 
 @holds("batch_norm", shape=BATCHES, seed=our.seeds(), training=st.booleans())
 def batch_norm_on_all_rungs(shape: tuple[int, ...], seed: int, training: bool) -> None:
     """All rungs agree but for roundings."""
-    held = None if training else tensor(np.array([0.5, 2.0, 1.0]))
-    options: Any = {"training": training, "eps": 0.1}
     inputs = [random_array(shape, seed=seed), WEIGHT, BIAS]
-    f = lambda x, *scale: F.batch_norm(x, held, held, *scale, **options)  # noqa: E731
-    near_on_all_rungs(f, inputs, seed + OTHER)
+    near_on_all_rungs(_batch_norm(training), inputs, seed + OTHER)
 
 
 # -- local response normalisation ----------------------------------------------------------------
@@ -175,7 +176,7 @@ def _dropped(x: Array, p: float, key: int) -> tuple[Array, Array]:
     out = F.dropout(t, p, key=key)
     out.backward(np.ones(x.shape, x.dtype))
     assert t.grad is not None
-    return out.data, t.grad.data
+    return fetch(out), fetch(t.grad)
 
 
 @holds("dropout", p=st.sampled_from([0.1, 0.3, 0.8]), key=st.integers(0, 2**64 - 1))
@@ -223,7 +224,7 @@ def dropout_on_all_rungs(x: Array, key: int) -> None:
     laws.rungs_agree(lambda t: F.dropout(t, 0.5, key=key), x)
 
 
-@holds("dropout")
+@holds("dropout", cpu_only=CPU_THREADS)
 def dropout_on_any_number_of_threads() -> None:
     """The mask does not depend on the number of threads."""
     laws.threads_agree(lambda t: F.dropout(t, 0.5, key=9), np.ones((3, 5000), np.float32))
@@ -248,7 +249,7 @@ def linear_as_defined(lengths: tuple[int, int, int], seed: int) -> None:
     shapes = (N, inputs), (outputs, inputs), (outputs,)
     arrays = [random_array(s, "integers", seed=seed + i) for i, s in enumerate(shapes)]
     c = random_array((N, outputs), "integers", seed=seed + OTHER)
-    x, weight, bias = leaves = [Tensor(a, requires_grad=True) for a in arrays]
+    x, weight, bias = leaves = [tensor(a, requires_grad=True) for a in arrays]
     out = F.linear(x, weight, bias)
     same(out.data, arrays[0] @ arrays[1].T + arrays[2])
     out.backward(c)

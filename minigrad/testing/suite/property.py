@@ -8,6 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis.strategies import SearchStrategy
 
+CPU_THREADS = "the threads are those of the CPU"
+
 
 @dataclass(frozen=True)
 class Property:
@@ -20,6 +22,8 @@ class Property:
         Raises AssertionError where the statement does not hold.
     strategies : dict of hypothesis strategies, by the names of check's parameters
         What the statement is about; empty if it says it itself.
+    cpu_only : str
+        Why it says nothing about a GPU; empty if it holds there too.
 
     Examples
     --------
@@ -32,6 +36,7 @@ class Property:
     name: str
     check: Callable[..., None] = field(repr=False)
     strategies: Mapping[str, SearchStrategy[Any]] = field(default_factory=dict, repr=False)
+    cpu_only: str = field(default="", repr=False)
 
     def __call__(self, profile: settings | None = None) -> None:
         """Check it, with hypothesis' settings of this moment unless others are given."""
@@ -49,12 +54,12 @@ class Property:
 
 
 def holds(
-    operation: str, **strategies: SearchStrategy[Any]
+    operation: str, *, cpu_only: str = "", **strategies: SearchStrategy[Any]
 ) -> Callable[[Callable[..., None]], Property]:
     """Make a `Property` of a function, about an operation, with what hypothesis is to draw."""
 
     def make(check: Callable[..., None]) -> Property:
-        return Property(operation, check.__name__, check, strategies)
+        return Property(operation, check.__name__, check, strategies, cpu_only)
 
     return make
 

@@ -12,6 +12,7 @@ from minigrad import nn, optim
 from minigrad.autograd import Array
 from minigrad.nn import Parameter
 from minigrad.testing import strategies as our
+from minigrad.testing.place import fetch, here, put, tensor
 from minigrad.testing.suite.comparing import near
 from minigrad.testing.suite.property import holds
 
@@ -20,13 +21,13 @@ STEPS = 4
 
 def _run(make: Any, slopes: Array, rates: list[float]) -> Array:
     """Take a step for each row of slopes, with a rate of its own. Starts from ones."""
-    parameter = Parameter(np.ones(slopes.shape[1:]))
+    parameter = Parameter(put(np.ones(slopes.shape[1:])))
     optimizer = make([parameter])
     for slope, rate in zip(slopes, rates, strict=True):
         optimizer.groups[0]["lr"] = rate
-        parameter.grad = parameter.new(slope)
+        parameter.grad = tensor(slope)
         optimizer.step()
-    return parameter.data
+    return fetch(parameter)
 
 
 def _sgd(p: Array, slopes: Array, rates: list[float], momentum: float, decay: float,
@@ -166,8 +167,8 @@ def adadelta_with_everything() -> None:
 
 
 def _parameter(value: float, slope: float | None) -> Parameter:
-    parameter = Parameter(np.full(3, value, float))
-    parameter.grad = None if slope is None else parameter.new(np.full(3, slope, float))
+    parameter = Parameter(put(np.full(3, value, float)))
+    parameter.grad = None if slope is None else tensor(np.full(3, slope, float))
     return parameter
 
 
@@ -200,9 +201,9 @@ def parameters_keep_their_state() -> None:
 @holds("optimizer")
 def all_numbers_move() -> None:
     """In parameters that lie transposed in memory too, as those of layers do."""
-    layer = nn.Linear(3, 2, generator=np.random.default_rng(0))
-    before, slope = layer.weight.data.copy(), np.arange(6, dtype=np.float32).reshape(2, 3)
-    layer.weight.grad = layer.weight.new(slope)
+    layer = nn.Linear(3, 2, generator=np.random.default_rng(0)).to(here())
+    before, slope = fetch(layer.weight).copy(), np.arange(6, dtype=np.float32).reshape(2, 3)
+    layer.weight.grad = tensor(slope)
     optim.SGD(layer.parameters(), lr=0.5).step()
     near(layer.weight.data, before - 0.5 * slope, "the weight", rtol=1e-6)
 

@@ -8,15 +8,15 @@ import numpy as np
 from hypothesis import strategies as st
 
 from minigrad import functional as F
-from minigrad import tensor
 from minigrad.autograd import Array
 from minigrad.testing import laws
 from minigrad.testing import strategies as our
 from minigrad.testing.gradients import gradcheck
+from minigrad.testing.place import fetch, tensor
 from minigrad.testing.strategies import Conv2dCase, Pool2dCase, random_array
 from minigrad.testing.suite import oracles
 from minigrad.testing.suite.comparing import OTHER, near, near_on_all_rungs, same
-from minigrad.testing.suite.property import holds
+from minigrad.testing.suite.property import CPU_THREADS, holds
 
 # -- convolution ---------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ def convolution_on_all_rungs(case: Conv2dCase) -> None:
     laws.rungs_agree(_conv2d(case), case.arrays(np.float32, "integers"), seed=case.seed + OTHER)
 
 
-@holds("conv2d")
+@holds("conv2d", cpu_only=CPU_THREADS)
 def convolution_on_any_number_of_threads() -> None:
     """On real numbers too, no bit depends on the number of threads."""
     shapes = (5, 3, 16, 15), (4, 3, 3, 3), (4,)
@@ -133,7 +133,7 @@ def col2im_transposed(case: Conv2dCase) -> None:
     cols = F.im2col(tensor(x), **case.window)
     c = random_array(cols.shape, "integers", seed=case.seed + OTHER)
     back = F.col2im(tensor(c), _size(case), **case.window)
-    same((cols.data * c).sum(), (x * back.data).sum(), "⟨im2col(x), c⟩")
+    same((fetch(cols) * c).sum(), (x * fetch(back)).sum(), "⟨im2col(x), c⟩")
     laws.rungs_agree(lambda t: F.col2im(t, _size(case), **case.window), c, seed=case.seed + OTHER)
 
 
