@@ -212,12 +212,11 @@ def all_numbers_move() -> None:
 def any_order_in_memory(seed: int, turned: tuple[bool, bool]) -> None:
     """Gradient and parameter may lie in memory in orders of their own, even with gaps."""
     slopes = np.random.default_rng(seed).standard_normal((STEPS, 3, 4))
-    parameter = Parameter(
-        np.asfortranarray(np.ones((3, 4))) if turned[0] else np.ones((6, 8))[::2, ::2]
-    )
+    start = put(np.ones((4, 3))).T if turned[0] else put(np.ones((6, 8)))[::2, ::2]
+    parameter = Parameter(start)
     optimizer = optim.SGD([parameter], lr=0.1, momentum=0.9)
     for slope in slopes:
-        parameter.grad = parameter.new(np.asfortranarray(slope) if turned[1] else slope)
+        parameter.grad = parameter.new(put(slope.T.copy()).T if turned[1] else put(slope))
         optimizer.step()
     near(parameter.data, _sgd(np.ones((3, 4)), slopes, [0.1] * STEPS, 0.9, 0.0, False))
 
@@ -228,14 +227,14 @@ def a_stopped_run_goes_on() -> None:
     slopes = np.random.default_rng(0).standard_normal((2 * STEPS, 2, 3))
 
     def begin(rate: float) -> tuple[list[Parameter], Any]:
-        parameters = [Parameter(np.ones(3)) for _ in range(2)]
+        parameters = [Parameter(put(np.ones(3))) for _ in range(2)]
         groups: list[Any] = [{"params": [p]} for p in parameters]
         return parameters, optim.Adam(groups, lr=rate, weight_decay=0.1)
 
     def go(parameters: list[Parameter], optimizer: Any, part: Array) -> None:
         for pair in part:
             for parameter, slope in zip(parameters, pair, strict=True):
-                parameter.grad = parameter.new(slope)
+                parameter.grad = tensor(slope)
             optimizer.step()
 
     whole, optimizer = begin(0.1)
@@ -257,9 +256,9 @@ def a_stopped_run_goes_on() -> None:
 
 
 def _with_gradients(*slopes: Array) -> list[Parameter]:
-    parameters = [Parameter(np.zeros(slope.shape)) for slope in slopes]
+    parameters = [Parameter(put(np.zeros(slope.shape))) for slope in slopes]
     for parameter, slope in zip(parameters, slopes, strict=True):
-        parameter.grad = parameter.new(slope.copy())
+        parameter.grad = tensor(slope)
     return parameters
 
 
@@ -274,7 +273,7 @@ def norm_as_defined(seed: int, share: float, p: float) -> None:
     near(optim.clip_grad_norm_(parameters, share * norm, p).item(), norm, "the norm")
     factor = min(1.0, share * norm / (norm + 1e-6))
     for parameter, slope in zip(parameters, slopes, strict=True):
-        near(parameter.grad.numpy(), factor * slope, "a gradient")  # type: ignore[union-attr]
+        near(fetch(parameter.grad), factor * slope, "a gradient")
 
 
 @holds("clip_grad_norm")
@@ -290,4 +289,4 @@ def value_by_hand(bound: float) -> None:
     slope = np.array([-2.0, -0.25, 0.0, 1.0, 4.0])
     (parameter,) = _with_gradients(slope)
     optim.clip_grad_value_([parameter], bound)
-    near(parameter.grad.numpy(), np.clip(slope, -bound, bound))  # type: ignore[union-attr]
+    near(fetch(parameter.grad), np.clip(slope, -bound, bound))
