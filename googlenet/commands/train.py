@@ -114,7 +114,8 @@ def train(context: click.Context, resume: Path | None, **options: Any) -> None:
     """
     started = time.perf_counter()
     if options["threads"] is not None:
-        minigrad.set_num_threads(options["threads"])
+        with usage():
+            minigrad.set_num_threads(options["threads"])
     if resume is not None:
         _refuse_options(context)
         folder = RunFolder.open(resume)
