@@ -28,6 +28,11 @@ FASHION_CLASSES = (
 class Dataset(Protocol):
     """What a `DataLoader` needs of a dataset. Any class with these three members is one.
 
+    A dataset may also have a method ``describe(index)`` that returns a string, such as the path of
+    a file. Where a `DataLoader` speaks of a sample, it then says this as well.
+
+    A `DataLoader` with several workers fetches images in several threads at once.
+
     Attributes
     ----------
     classes
