@@ -1,4 +1,4 @@
-"""Kill a run again and again, and see whether anything changes: ``python -m tests.googlenet.killed``.
+"""Kill a run again and again and see what changes: ``python -m tests.googlenet.killed``.
 
 A run is trained without a disturbance. A second one is killed (SIGKILL) at random moments and
 resumed after each, until it is finished; some moments are chosen while a checkpoint is being

@@ -110,7 +110,7 @@ def test_summary_shows_the_totals_of_the_paper():
         (["summary", "--classes", "0"], 2, "num_classes must be an integer of at least 1"),
         (["dance"], 2, "there is no command 'dance'. There are: "),
         (["trian"], 2, "there is no command 'trian'. Did you mean 'train'? There are: "),
-        (["train", "--resume", "nowhere"], 1, "'nowhere' is no run folder: there is no config.json"),
+        (["train", "--resume", "nowhere"], 1, "'nowhere' is no run folder: there is no config"),
         (["train", "--resume", "x", "--lr", "1"], 2, "--lr does not go with --resume"),
         (["train", "--data", "nowhere"], 2, "there is no dataset and no folder 'nowhere'"),
         (["train", "--device", "gpu"], 2, 'device must be "cpu", "cuda" or "cuda:1"'),
