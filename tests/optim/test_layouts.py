@@ -206,6 +206,18 @@ def test_a_gradient_that_does_not_fit_changes_nothing(gradient, error, sentence)
     assert not optimizer.state
 
 
+def test_parameters_of_16_bits_are_refused():
+    layer = nn.Linear(3, 2).astype(np.float16)
+    for parameter in layer.parameters():
+        parameter.grad = tensor(np.ones(parameter.shape, np.float16))
+    before = layer.weight.data.copy()
+    with pytest.raises(TypeError, match=r"^SGD: parameter 0 is float16; parameters are trained in"):
+        optim.SGD(layer.parameters(), lr=1.0).step()
+    np.testing.assert_array_equal(layer.weight.data, before)
+    with pytest.raises(TypeError, match=r"^clip_grad_norm_: gradients must be float32 or float6"):
+        optim.clip_grad_norm_(layer.parameters(), 1.0)
+
+
 def test_a_state_that_does_not_fit_is_refused():
     with pytest.raises(
         ValueError, match=r"^sgd: gradient and state of a parameter of shape \(3,\)"
