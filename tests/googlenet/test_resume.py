@@ -49,7 +49,10 @@ def figures(run):
 
 
 def kept(run):
-    """Let a state go through JSON and copies, as through files."""
+    """Let a state go through JSON and copies, as through files.
+
+    Before another training is made, which begins the stream of random keys anew.
+    """
     state = run.state_dict()
     arrays = {name: array.copy() for name, array in state["arrays"].items()}
     return {"arrays": arrays, "values": json.loads(json.dumps(state["values"]))}
@@ -96,8 +99,8 @@ def test_stopped_in_the_test(undisturbed, monkeypatch):
     assert not first.run()
     assert first.history == []
     monkeypatch.undo()
-    again = training()
-    again.load_state_dict(kept(first))
+    state, again = kept(first), training()
+    again.load_state_dict(state)
     assert again.run()
     assert_same(again, undisturbed)
 
@@ -114,11 +117,12 @@ def test_stopped_between_all_steps(undisturbed):
 
 def test_with_loss_scaling_and_batch_norm():
     recipe = Recipe(batch_size=4, epochs=2, precision="mixed", batch_norm=True, aux_heads=False)
-    whole, first = training(recipe), training(recipe)
+    whole = training(recipe)
     assert whole.run()
+    first = training(recipe)
     first.run(StopAfter(first, 3))
-    again = training(recipe)
-    again.load_state_dict(kept(first))
+    state, again = kept(first), training(recipe)
+    again.load_state_dict(state)
     assert again.run()
     assert_same(again, whole)
 
@@ -126,9 +130,8 @@ def test_with_loss_scaling_and_batch_norm():
 def test_what_it_says_of_time_adds_up(undisturbed):
     first = training()
     first.run(StopAfter(first, 4))
-    before = first.seconds
-    again = training()
-    again.load_state_dict(kept(first))
+    before, state, again = first.seconds, kept(first), training()
+    again.load_state_dict(state)
     assert again.run()
     assert again.history[-1]["seconds"] > before > again.history[0]["seconds"]
 
