@@ -23,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from googlenet.anomaly import check_arrays
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
 from googlenet.train import Metrics, RunningMean, Training
@@ -129,9 +130,16 @@ class RunFolder:
             checkpoint.write_whole(self.path / METRICS, text.getvalue().encode())
 
     def keep(self) -> None:
-        """Write a checkpoint of the training."""
+        """Write a checkpoint of the training.
+
+        Raises
+        ------
+        NotFiniteError
+            If nothing good could come of it. The checkpoint before it stays.
+        """
         assert self.training is not None
         state = self.training.state_dict()
+        check_arrays(state["arrays"], "the checkpoint")
         metadata = {"architecture": ARCHITECTURE, "training": json.dumps(state["values"])}
         checkpoint.save(self.path / CHECKPOINT, state["arrays"], metadata)
         self._written = time.monotonic()
@@ -142,6 +150,7 @@ class RunFolder:
         from googlenet.curves import draw  # Matplotlib takes half a second to import
 
         training = self.training
+        check_arrays(training.net.state_dict(), "the model")
         self.write_metrics(training.history)
         checkpoint.write_whole(self.path / CURVES, draw(training.history))
         metadata = {

@@ -12,21 +12,27 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 import minigrad
-from googlenet.commands.errors import STOPPED, Usage, usage
+from googlenet.anomaly import NotFiniteError
+from googlenet.commands.errors import FAILURE, STOPPED, Usage, usage
+from googlenet.health import Health
+from googlenet.labels import check_labels
+from googlenet.log import Log
 from googlenet.model import GoogLeNet
 from googlenet.pictures import fingerprint, some
 from googlenet.recipes import PRECISIONS, Recipe
-from googlenet.run_folder import RunFolder, network
-from googlenet.screen import Screen
+from googlenet.run_folder import CHECKPOINT, RunFolder, network
+from googlenet.screen import LOGS, open_log
 from googlenet.train import Training
 from minigrad.data import OpenedDataset, open_dataset
 
 DEFAULT = Recipe()
 ASKED = ("data", "test_data", "channels", "pictures", "on_error")  # that a run goes on with
-GOES_WITH_RESUME = {"resume", "device", "threads", "workers", "cuda_graph", "data", "every"}
+GOES_WITH_RESUME = {
+    "resume", "device", "threads", "workers", "cuda_graph", "data", "every", "detect_anomaly",
+    "kind", "quiet",
+}  # fmt: skip
 
 EXAMPLE = """\b
 Examples:
@@ -90,6 +96,11 @@ Examples:
 @click.option(
     "--cuda-graph", is_flag=True, help="Record the step on a GPU, and launch all of it at once."
 )
+@click.option(
+    "--detect-anomaly",
+    is_flag=True,
+    help="On a GPU, look after every step for numbers that are not finite. (On the CPU: always.)",
+)
 @click.option("--batch-norm/--no-batch-norm", default=DEFAULT.batch_norm, show_default=True)
 @click.option("--aux-heads/--no-aux-heads", default=DEFAULT.aux_heads, show_default=True)
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
@@ -106,27 +117,45 @@ Examples:
     show_default=True,
     help="Seconds between checkpoints, at least.",
 )
+@click.option(
+    "--log",
+    "kind",
+    type=click.Choice(LOGS),
+    default="auto",
+    show_default=True,
+    help="How to speak: a bar, lines, or an object of JSON a line. Auto: a bar on a terminal.",
+)
+@click.option("--quiet", is_flag=True, help="Say only how it ended.")
 @click.pass_context
-def train(context: click.Context, resume: Path | None, **options: Any) -> None:
+def train(
+    context: click.Context, resume: Path | None, kind: str, quiet: bool, **options: Any
+) -> None:
     """Train GoogLeNet: by default on 5,000 embedded pictures of Fashion-MNIST, tested on 1,000.
 
     Leaves a folder with metrics.csv, curves.png, config.json and model.safetensors.
     """
-    started = time.perf_counter()
-    if options["threads"] is not None:
-        with usage():
-            minigrad.set_num_threads(options["threads"])
-    if resume is not None:
+    log = open_log(kind, quiet)
+    with _telling_errors(log):
+        if options["threads"] is not None:
+            with usage():
+                minigrad.set_num_threads(options["threads"])
+        if resume is None:
+            _begin(options, log)
+            return
         _refuse_options(context)
         folder = RunFolder.open(resume)
         try:
-            _go_on(folder, options, started)
+            _go_on(folder, options, log)
         finally:
             folder.close()
-        return
+
+
+def _begin(options: dict[str, Any], log: Log) -> None:
+    """Begin a new run."""
     with usage():
         recipe, where = _recipe(options), _check_device(options["device"])
         opened, channels = _open(options)
+        check_labels(opened.training, opened.test, log.warn)
         net = _network(recipe, opened, channels, where)
     folder = RunFolder.create(options["run"])  # now that nothing is wrong with what was asked for
     try:
@@ -141,12 +170,12 @@ def train(context: click.Context, resume: Path | None, **options: Any) -> None:
             python=platform.python_version(),
             machine=platform.machine(),
         )
-        _train(folder, recipe, net, opened, options, started)
+        _train(folder, recipe, net, opened, options, log)
     finally:
         folder.close()
 
 
-def _go_on(folder: RunFolder, options: dict[str, Any], started: float) -> None:
+def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
     """Go on with a run, with the pictures it began with."""
     config, recipe = folder.config(), folder.recipe()
     if folder.finished:
@@ -162,7 +191,7 @@ def _go_on(folder: RunFolder, options: dict[str, Any], started: float) -> None:
                 "it can only go on with the same"
             )
     net = _network(recipe, opened, channels, _check_device(options["device"]))
-    _train(folder, recipe, net, opened, asked, started)
+    _train(folder, recipe, net, opened, asked, log)
 
 
 def _train(
@@ -171,37 +200,44 @@ def _train(
     net: GoogLeNet,
     opened: OpenedDataset,
     options: dict[str, Any],
-    started: float,
+    log: Log,
 ) -> None:
     """Train, from where the folder's checkpoint is if there is one, until the end or a signal."""
-    console, where = Console(), next(net.parameters()).device
+    where = next(net.parameters()).device
     with minigrad.cuda.device(where):
         training = Training(
             net, recipe, opened.training, opened.test, options["cuda_graph"],
-            workers=options["workers"], on_error=options["on_error"],
+            options["detect_anomaly"], workers=options["workers"], on_error=options["on_error"],
         )  # fmt: skip
         folder.training, folder.every = training, options["every"]
         begun = folder.resume(training)
-        _say(console, _headline(net, recipe, opened, where))
+        log.say("begin", _headline(net, recipe, opened, where), **_facts(folder, net, where))
         if begun:
-            _say(console, f"going on after {_place(training)}")
-        screen = Screen(console, recipe.epochs, len(opened.training), started)
+            log.say("resumed", f"going on after {_place(training)}", **_steps(training))
+        health = Health(log.warn, recipe, opened.training, opened.test, training.batches)
         done = len(training.history) * len(opened.training) + training.means.count
-        with _stopping(training, console), screen.showing(done):
-            finished = training.run(screen, folder)
+        showing = log.showing(recipe.epochs, len(opened.training), done)
+        with _stopping(training, log), showing, _explaining(training, folder):
+            finished = training.run(health, log, folder)
+            if finished:
+                folder.finish(opened.training.classes, training.transform)
         if not finished:
             folder.keep()
             again = f"googlenet train --resume {folder.path}"
-            _say(console, f"stopped after {_place(training)}; go on with: {again}")
+            text = f"stopped after {_place(training)}; go on with: {again}"
+            log.say("stopped", text, **_steps(training), run=str(folder.path))
             raise SystemExit(STOPPED)
-        folder.finish(opened.training.classes, training.transform)
-    accuracy, seconds = training.history[-1]["test_accuracy"], time.perf_counter() - started
-    _say(
-        console,
-        f"test accuracy {accuracy:.4f} after {seconds:.0f} s, peak memory {_peak_memory():.2f} GiB",
-        "bold",
+    result, seconds = training.history[-1], time.perf_counter() - log.started
+    log.say(
+        "end",
+        f"test accuracy {result['test_accuracy']:.4f} after {seconds:.0f} s, peak memory "
+        f"{_peak_memory():.2f} GiB; run folder: {folder.path}",
+        run=str(folder.path),
+        test_accuracy=result["test_accuracy"],
+        test_loss=result["test_loss"],
+        epochs=len(training.history),
+        peak_memory_gib=_peak_memory(),
     )
-    _say(console, f"run folder: {folder.path}")
 
 
 def _network(recipe: Recipe, opened: OpenedDataset, channels: int, where: str) -> GoogLeNet:
@@ -250,14 +286,41 @@ def _refuse_options(context: click.Context) -> None:
 
 
 @contextmanager
-def _stopping(training: Training, console: Console) -> Iterator[None]:
+def _telling_errors(log: Log) -> Iterator[None]:
+    """Let programs that read the log know of an error, before it ends the program."""
+    try:
+        yield
+    except click.ClickException as error:
+        log.say("error", error.message, message=error.message, code=error.exit_code)
+        raise
+    except (ValueError, OSError, RuntimeError, minigrad.DeviceError) as error:
+        log.say("error", str(error), message=str(error), code=FAILURE)
+        raise
+
+
+@contextmanager
+def _explaining(training: Training, folder: RunFolder) -> Iterator[None]:
+    """Say of numbers that are not finite when they came up, and what to do."""
+    try:
+        yield
+    except NotFiniteError as error:
+        recipe = training.recipe
+        tries = f"Try a lower --lr (now {recipe.lr:g})"
+        tries += "" if recipe.precision == "float32" else ", or --precision float32"
+        kept = folder.path / CHECKPOINT
+        tries += f". {str(kept)!r} is from before" if kept.is_file() else ""
+        raise NotFiniteError(f"{_where(training)}: {error}. {tries}") from error
+
+
+@contextmanager
+def _stopping(training: Training, log: Log) -> Iterator[None]:
     """Let Ctrl-C, and a polite kill, end the step that is going on; the second time, at once."""
 
     def stop(number: int, frame: Any) -> None:
         if training.stopping:
             raise KeyboardInterrupt
         training.stop()
-        _say(console, "stopping after this step (Ctrl-C again: at once)")
+        log.say("stopping", "stopping after this step (Ctrl-C again: at once)")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -276,14 +339,35 @@ def _headline(net: GoogLeNet, recipe: Recipe, opened: OpenedDataset, where: str)
     )
 
 
+def _facts(folder: RunFolder, net: GoogLeNet, where: str) -> dict[str, Any]:
+    """Tell programs what is being trained."""
+    return {
+        "run": str(folder.path),
+        "config": folder.config(),
+        "parameters": sum(parameter.size for parameter in net.parameters()),
+        "device": where,
+        "threads": minigrad.get_num_threads(),
+    }
+
+
 def _place(training: Training) -> str:
     """Say how far a training is."""
     steps = training.batches.state_dict()["batches"]
     return f"epoch {len(training.history)}" + (f" and {steps} steps" if steps else "")
 
 
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
+def _where(training: Training) -> str:
+    """Name the step that a training is at."""
+    place = training.batches.state_dict()
+    if place["batches"] == 0:
+        return f"at the end of epoch {place['epoch']}"
+    return f"in step {place['batches']} of epoch {place['epoch'] + 1}"
+
+
+def _steps(training: Training) -> dict[str, int]:
+    """Tell programs how far a training is."""
+    steps = training.batches.state_dict()["batches"]
+    return {"epochs": len(training.history), "steps_of_epoch": steps}
 
 
 def _peak_memory() -> float:
