@@ -27,6 +27,9 @@ class Recipe:
         Before the classifier of the main and of the auxiliary heads.
     flip : bool
         Mirror half of the training pictures.
+    crop : float
+        Of photographs, the smallest share of the area that a random crop keeps in training; with 1
+        they are cropped from the middle, as for the test. Pictures of one size are never cropped.
     batch_norm, aux_heads : bool
     precision : {"float32", "mixed", "mixed-bfloat16"}
         What images between layers are kept in: float32; float16, with loss scaling; or bfloat16.
@@ -46,6 +49,7 @@ class Recipe:
     dropout: float = 0.4
     aux_dropout: float = 0.7
     flip: bool = True
+    crop: float = 0.35
     batch_norm: bool = False
     aux_heads: bool = True
     precision: str = "float32"
@@ -60,6 +64,8 @@ class Recipe:
         for name in ("weight_decay", "label_smoothing", "dropout", "aux_dropout", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)!r}")
+        if not 0 < self.crop <= 1:
+            raise ValueError(f"crop must lie in (0, 1], got {self.crop!r}")
         if self.precision not in PRECISIONS:
             names = ", ".join(PRECISIONS)
             raise ValueError(f"precision must be one of {names}, got {self.precision!r}")

@@ -1,89 +1,317 @@
-"""What a training run leaves behind: configuration, metrics, curves, weights."""
+"""What a training run leaves behind, and what of it is needed to go on with it or to use it.
+
+A run folder holds
+
+- ``config.json``: the recipe, the data, and what it ran on;
+- ``metrics.csv``, ``curves.png``: the figures of every epoch, and a picture of them;
+- ``checkpoint.safetensors``: while the run is not finished, all that it takes to go on;
+- ``model.safetensors``: when it is, the weights, and all that it takes to use them.
+
+Every file is written aside and renamed: whenever a run is killed, each of them is the old one or
+the new one, and whole.
+"""
 
 import csv
+import fcntl
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from googlenet.anomaly import check_arrays
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
-from googlenet.train import Metrics, RunningMean
+from googlenet.train import Metrics, RunningMean, Training
 from minigrad import checkpoint
+from minigrad.data import Transform, transform_from_dict
 
-FORMAT = 1  # of everything written here; a reader of a later one can say so
+ARCHITECTURE = "googlenet"
+CONFIG, METRICS, CURVES = "config.json", "metrics.csv", "curves.png"
+CHECKPOINT, MODEL, LOCK = "checkpoint.safetensors", "model.safetensors", ".lock"
 
 
 class RunFolder:
-    """A folder of one run: ``config.json``, ``metrics.csv``, ``curves.png``, ``model.safetensors``.
+    """The folder of one run. As a `Watcher` of the training it keeps what there is to keep.
 
-    Every file is written aside and renamed, so that none is ever half-written. As a `Watcher` of
-    the training it writes ``metrics.csv`` anew after every epoch: a run that is stopped keeps what
-    it measured.
+    Make one with `create` or `open`.
 
     Parameters
     ----------
-    path : path, optional
-        A folder that does not exist yet or is empty. Without one, ``runs/`` and the time.
-
-    Raises
-    ------
-    FileExistsError
-        If there is something in the folder already.
+    path : Path
+    every : float
+        Seconds from one checkpoint to the next, at least.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
-        self.path = Path(path) if path is not None else _fresh()
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+    def __init__(self, path: Path, every: float = 30.0) -> None:
+        self.path, self.every = path, every
+        self.training: Training | None = None  # whose checkpoints are written
+        self._written = time.monotonic()
+        self._lock: io.TextIOWrapper | None = None
+
+    @classmethod
+    def create(cls, path: str | Path | None = None) -> "RunFolder":
+        """Make a new folder; without a path, ``runs/`` and the time.
+
+        Raises
+        ------
+        FileExistsError
+            If there is something in the folder already.
+        OSError
+            If it cannot be made.
+        """
+        folder = cls(Path(path) if path is not None else _fresh())
+        path = folder.path
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise FileExistsError(
-                f"run folder {str(self.path)!r} already holds something; name another, or leave "
-                "the name out"
+                f"run folder {str(path)!r} already holds something; name another, leave the name "
+                "out, or go on with it: --resume"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.epochs: list[Metrics] = []
+        path.mkdir(parents=True, exist_ok=True)
+        folder._lock_it()
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """Open the folder of a run that was stopped, to go on with it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it is no run folder.
+        BlockingIOError
+            If another process is training in it.
+        """
+        folder = cls(Path(path))
+        if not (folder.path / CONFIG).is_file():
+            raise FileNotFoundError(f"{str(path)!r} is no run folder: there is no {CONFIG} in it")
+        folder._lock_it()
+        for left in folder.path.glob(".*.safetensors.*"):  # written aside, when it was killed
+            left.unlink(missing_ok=True)
+        return folder
+
+    def close(self) -> None:
+        """Let another process write here."""
+        if self._lock is not None:
+            self._lock.close()
+            (self.path / LOCK).unlink(missing_ok=True)
+            self._lock = None
+
+    # -- writing ---------------------------------------------------------------------------------
 
     def step(self, images: int, means: RunningMean, learning_rate: float) -> None:
-        """Be told after every step; nothing is written."""
+        """Be told after every step: write a checkpoint if the last one was some time ago."""
+        if time.monotonic() - self._written >= self.every:
+            self.keep()
 
     def epoch(self, metrics: Metrics) -> None:
-        """Add a row to ``metrics.csv``."""
-        self.epochs.append(metrics)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(metrics), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.epochs)
-        self._write("metrics.csv", text.getvalue())
+        """Be told after every epoch: write the table anew, and perhaps a checkpoint."""
+        assert self.training is not None
+        self.write_metrics(self.training.history)
+        self.step(0, self.training.means, 0.0)
 
     def write_config(self, recipe: Recipe, **facts: Any) -> None:
         """Write what was asked for, and what it ran on."""
         versions = {name: version(name) for name in ("numpy", "numba")}
-        content = {"format": FORMAT, "recipe": asdict(recipe), **facts, "versions": versions}
-        self._write("config.json", json.dumps(content, indent=2) + "\n")
+        content = {"recipe": asdict(recipe), **facts, "versions": versions}
+        checkpoint.save_json(self.path / CONFIG, content)
 
-    def write_curves(self) -> None:
-        """Draw loss and accuracy against the epoch."""
+    def write_metrics(self, history: Sequence[Metrics]) -> None:
+        """Write the table of all epochs."""
+        if history:
+            text = io.StringIO()
+            writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(history)
+            checkpoint.write_whole(self.path / METRICS, text.getvalue().encode())
+
+    def keep(self) -> None:
+        """Write a checkpoint of the training.
+
+        Raises
+        ------
+        NotFiniteError
+            If nothing good could come of it. The checkpoint before it stays.
+        """
+        assert self.training is not None
+        state = self.training.state_dict()
+        check_arrays(state["arrays"], "the checkpoint")
+        metadata = {"architecture": ARCHITECTURE, "training": json.dumps(state["values"])}
+        checkpoint.save(self.path / CHECKPOINT, state["arrays"], metadata)
+        self._written = time.monotonic()
+
+    def finish(self, classes: Sequence[str], transform: Transform) -> None:
+        """Draw the curves, write the model, and let go of the checkpoint."""
+        assert self.training is not None
         from googlenet.curves import draw  # Matplotlib takes half a second to import
 
-        self._write("curves.png", draw(self.epochs))
-
-    def write_model(self, net: GoogLeNet, recipe: Recipe, classes: Sequence[str]) -> None:
-        """Write the weights, with what building the network again and naming its classes takes."""
+        training = self.training
+        check_arrays(training.net.state_dict(), "the model")
+        self.write_metrics(training.history)
+        checkpoint.write_whole(self.path / CURVES, draw(training.history))
         metadata = {
-            "format": str(FORMAT),
-            "architecture": "googlenet",
-            "recipe": json.dumps(asdict(recipe)),
+            "architecture": ARCHITECTURE,
+            "recipe": json.dumps(asdict(training.recipe)),
             "classes": json.dumps(list(classes)),
-            "in_channels": str(net.in_channels),
+            "in_channels": str(training.net.in_channels),
+            "transform": json.dumps(transform.to_dict()),  # type: ignore[attr-defined]
         }
-        checkpoint.save(self.path / "model.safetensors", net.state_dict(), metadata)
+        checkpoint.save(self.path / MODEL, training.net.state_dict(), metadata)
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
 
-    def _write(self, name: str, content: str | bytes) -> None:
-        data = content.encode() if isinstance(content, str) else content
-        checkpoint.write_whole(self.path / name, data)
+    # -- reading ---------------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        """Read ``config.json``."""
+        return checkpoint.load_json(self.path / CONFIG)
+
+    def recipe(self) -> Recipe:
+        """Read the recipe of the run."""
+        return recipe_from(self.config().get("recipe"), self.path / CONFIG)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is over and the model written."""
+        return (self.path / MODEL).is_file()
+
+    def resume(self, training: Training) -> bool:
+        """Go to where the run was when its last checkpoint was written.
+
+        Returns
+        -------
+        bool
+            Whether there was one.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged, or is that of another network or recipe.
+        """
+        path = self.path / CHECKPOINT
+        if not path.is_file():
+            return False
+        arrays, metadata = checkpoint.load(path)
+        _check_architecture(path, metadata)
+        try:
+            values = json.loads(metadata.get("training", ""))
+            training.load_state_dict({"arrays": arrays, "values": values})
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{str(path)!r} does not fit this run: {error}") from None
+        return True
+
+    def _lock_it(self) -> None:
+        """Keep other processes out until this one ends, however it does."""
+        self._lock = open(self.path / LOCK, "w")  # noqa: SIM115 (held until the end)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"another process is training in {str(self.path)!r}") from None
+
+
+@dataclass
+class Model:
+    """A trained network, and what it takes to use it.
+
+    Attributes
+    ----------
+    net : GoogLeNet
+    recipe : Recipe
+    classes : tuple of str
+    transform : Transform
+        From a picture (C, H, W) of bytes to what the network takes.
+    """
+
+    net: GoogLeNet
+    recipe: Recipe
+    classes: tuple[str, ...]
+    transform: Transform
+
+
+def load_model(path: str | Path) -> Model:
+    """Read the model of a finished run.
+
+    Parameters
+    ----------
+    path : path
+        Of the run folder, or of its ``model.safetensors``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If the file is damaged, of another architecture, or its parts do not fit each other.
+    """
+    path = Path(path)
+    file = path / MODEL if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        if (path / CONFIG).is_file():
+            raise FileNotFoundError(
+                f"the run {str(path)!r} is not finished: googlenet train --resume {path}"
+            )
+        raise FileNotFoundError(f"{str(path)!r} is no run folder: there is no {MODEL} in it")
+    state, metadata = checkpoint.load(file)
+    _check_architecture(file, metadata)
+    try:
+        parts = {name: json.loads(metadata[name]) for name in ("recipe", "classes", "transform")}
+        channels = int(metadata["in_channels"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise ValueError(f"{str(file)!r} does not say what it is a model of ({error!r})") from None
+    recipe, classes = recipe_from(parts["recipe"], file), parts["classes"]
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"{str(file)!r}: the classes must be a list of names, got {classes!r}")
+    try:
+        net = network(recipe, len(classes), channels)
+        net.load_state_dict(state)
+        transform = transform_from_dict(parts["transform"])
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{str(file)!r}: {error}") from None
+    return Model(net.eval(), recipe, tuple(classes), transform)
+
+
+def network(recipe: Recipe, classes: int, channels: int) -> GoogLeNet:
+    """Build the network that a recipe trains."""
+    return GoogLeNet(
+        num_classes=classes,
+        in_channels=channels,
+        image_size=recipe.image_size,
+        aux_heads=recipe.aux_heads,
+        dropout=recipe.dropout,
+        aux_dropout=recipe.aux_dropout,
+        batch_norm=recipe.batch_norm,
+    )
+
+
+def recipe_from(content: Any, file: Path) -> Recipe:
+    """Make a recipe of what a file says.
+
+    Raises
+    ------
+    ValueError
+        Naming the file and what is wrong in it.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{str(file)!r} holds no recipe")
+    known = {field.name for field in fields(Recipe)}
+    unknown = sorted(set(content) - known)
+    if unknown:
+        raise ValueError(f"{str(file)!r}: the recipe has unknown options {', '.join(unknown)}")
+    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in content.items()}
+    try:
+        return Recipe(**values)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{str(file)!r}: {error}") from None
+
+
+def _check_architecture(file: Path, metadata: Mapping[str, str]) -> None:
+    found = metadata.get("architecture")
+    if found != ARCHITECTURE:
+        what = f"is of the architecture {found!r}" if found else "does not say its architecture"
+        raise ValueError(f"{str(file)!r} {what}; {ARCHITECTURE!r} was needed")
 
 
 def _fresh() -> Path:

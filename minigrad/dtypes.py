@@ -34,3 +34,12 @@ def is_floating(dtype: np.dtype) -> bool:
 def is_small(dtype: np.dtype) -> bool:
     """Tell whether it is float16 or bfloat16."""
     return dtype.itemsize == 2 and is_floating(dtype)
+
+
+def rounded(array: Any, dtype: np.dtype) -> Any:
+    """Give an array another dtype. What is too large for it becomes infinite, without a warning.
+
+    Loss scaling counts on it (`minigrad.optim.GradScaler`).
+    """
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.dtypes import is_small
+from minigrad.dtypes import is_small, rounded
 
 # Results that stay float32, by their place: gradients of parameters, and LRN's scale.
 WIDE = {
@@ -57,7 +57,7 @@ def _widened(kernel: Callable[..., Any], wide: set[int]) -> Callable[..., Any]:
         made = kernel(*map(_wide, arguments), **options)
         parts = made if isinstance(made, tuple) else (made,)
         parts = tuple(
-            part.astype(small) if part.dtype == np.float32 and i not in wide else part
+            rounded(part, small) if part.dtype == np.float32 and i not in wide else part
             for i, part in enumerate(parts)
         )
         if into is not None:

@@ -6,43 +6,63 @@ The way of an image is `Dataset` → transform → `collate` → batch, and `Dat
         FashionMNIST(train=True),
         batch_size=64,
         shuffle=True,
-        transform=Compose([RandomCrop(28, padding=2), ToFloat(), Normalize(0.286, 0.353)]),
+        transform=Compose([RandomCrop(28, padding=2), Normalize(0.286, 0.353)]),
     )
     for images, labels in train:  # (64, 1, 28, 28) and (64,)
         ...
 """
 
 from minigrad.data.batches import collate
-from minigrad.data.datasets import ArrayDataset, Dataset, FashionMNIST
+from minigrad.data.datasets import ArrayDataset, Dataset, Subset
+from minigrad.data.fashion_mnist import FashionMNIST
 from minigrad.data.idx import read_idx, write_idx
+from minigrad.data.image_folder import ImageFolder
+from minigrad.data.images import ImageError, read_image
 from minigrad.data.loader import DataLoader
+from minigrad.data.opening import DATASETS, OpenedDataset, open_dataset
+from minigrad.data.statistics import ChannelStatistics, channel_statistics
 from minigrad.data.transforms import (
+    CenterCrop,
     Compose,
     Normalize,
     Pad,
     RandomCrop,
     RandomHorizontalFlip,
+    RandomResizedCrop,
     Resize,
     ToFloat,
     Transform,
     to_float,
+    transform_from_dict,
 )
 
 __all__ = [
+    "DATASETS",
     "ArrayDataset",
+    "CenterCrop",
+    "ChannelStatistics",
     "Compose",
     "DataLoader",
     "Dataset",
     "FashionMNIST",
+    "ImageError",
+    "ImageFolder",
     "Normalize",
+    "OpenedDataset",
     "Pad",
     "RandomCrop",
     "RandomHorizontalFlip",
+    "RandomResizedCrop",
     "Resize",
+    "Subset",
     "ToFloat",
     "Transform",
+    "channel_statistics",
     "collate",
+    "open_dataset",
     "read_idx",
+    "read_image",
     "to_float",
+    "transform_from_dict",
     "write_idx",
 ]

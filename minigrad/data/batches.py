@@ -74,6 +74,10 @@ class Delivery(Protocol):
         """Return the batch that was sent."""
         ...
 
+    def held_up(self, sent: Any) -> bool:
+        """Tell whether a batch could not be sent at once, for its consumer was too far behind."""
+        ...
+
     def close(self) -> None:
         """Let go of what is still on its way."""
 
@@ -96,6 +100,10 @@ class ToCpu:
     def receive(self, sent: Batch) -> Batch:
         """Return it."""
         return sent
+
+    def held_up(self, sent: Batch) -> bool:
+        """Nothing is in its way."""
+        return False
 
     def close(self) -> None:
         """Nothing is on its way."""
@@ -122,6 +130,10 @@ class ToGpu:
         """Return the batch; kernels wait for it, the host does not."""
         images, labels = self._uploader.receive(sent[0])
         return Tensor(images), Labels(labels, sent[1])
+
+    def held_up(self, sent: tuple[Sent, np.ndarray]) -> bool:
+        """Tell whether pinned memory had to be waited for, which is to wait for the GPU."""
+        return sent[0].held_up
 
     def close(self) -> None:
         """Wait for the copies still queued."""

@@ -1,32 +1,20 @@
 """Datasets: labelled images that can be counted and fetched one by one."""
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from minigrad.data.idx import read_idx
-
-__all__ = ["ArrayDataset", "Dataset", "FashionMNIST"]
-
-FASHION_CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+__all__ = ["ArrayDataset", "Dataset", "Subset"]
 
 
 class Dataset(Protocol):
     """What a `DataLoader` needs of a dataset. Any class with these three members is one.
+
+    A dataset may also have a method ``describe(index)`` that returns a string, such as the path of
+    a file. Where a `DataLoader` speaks of a sample, it then says this as well.
+
+    A `DataLoader` with several workers fetches images in several threads at once.
 
     Attributes
     ----------
@@ -119,6 +107,10 @@ class ArrayDataset:
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         return self.images[index], int(self.labels[index])
 
+    def describe(self, index: int) -> str:
+        """Say which image `index` is, to be named in errors."""
+        return f"image {index} of {self!r}"
+
     def __repr__(self) -> str:
         count, *shape = self.images.shape
         return (
@@ -127,56 +119,50 @@ class ArrayDataset:
         )
 
 
-class FashionMNIST(ArrayDataset):
-    """Grey 28×28 photographs of clothes in ten classes (Xiao, Rasul and Vollgraf, 2017).
-
-    A balanced subset of 5,000 training and 1,000 test images ships with minigrad; its folder tells
-    how it was drawn.
+class Subset:
+    """Some of the images of a dataset, in the order of `indices`, with the same classes.
 
     Parameters
     ----------
-    train
-        Whether to take the training images or the test images.
-    root
-        A folder with the four gzip files of the full dataset, 60,000 and 10,000 images, under
-        their original names; ``None`` stands for the subset.
+    dataset
+        Any dataset.
+    indices
+        Which of its images.
 
     Raises
     ------
-    FileNotFoundError
-        When a file is not in `root`.
-    ValueError
-        When a file is damaged, or is not one of Fashion-MNIST.
-
-    Source
-    ------
-    https://github.com/zalandoresearch/fashion-mnist, MIT licence.
+    IndexError
+        When there is no such image.
 
     Examples
     --------
-    >>> dataset = FashionMNIST(train=False)
-    >>> dataset
-    FashionMNIST(1000 images of shape (1, 28, 28), 10 classes)
-    >>> image, label = dataset[9]
-    >>> image.dtype, dataset.classes[label]
-    (dtype('uint8'), 'Ankle boot')
+    >>> images = np.zeros((6, 3, 32, 32), np.uint8)
+    >>> dataset = ArrayDataset(images, np.array([0, 1, 1, 0, 1, 0]), classes=("cat", "dog"))
+    >>> dogs = Subset(dataset, np.flatnonzero(dataset.labels == 1))
+    >>> len(dogs), dogs[0][1]
+    (3, 1)
     """
 
-    def __init__(self, train: bool = True, root: str | os.PathLike[str] | None = None) -> None:
-        folder = Path(__file__).with_name("fashion_mnist") if root is None else Path(root)
-        split = "train" if train else "t10k"
-        images_file = folder / f"{split}-images-idx3-ubyte.gz"
-        labels_file = folder / f"{split}-labels-idx1-ubyte.gz"
-        for file in (images_file, labels_file):
-            if not file.is_file():
-                raise FileNotFoundError(
-                    f"FashionMNIST: root must be a folder with the four gzip files of the dataset, "
-                    f"but there is no file {file}"
-                )
-        images = read_idx(images_file)
-        if images.shape[1:] != (28, 28) or images.dtype != np.uint8:
-            raise ValueError(
-                f"FashionMNIST: {images_file} holds an array of shape {images.shape} and type "
-                f"{images.dtype}, but images of 28×28 in uint8 were needed"
-            )
-        super().__init__(images[:, np.newaxis], read_idx(labels_file), FASHION_CLASSES)
+    def __init__(self, dataset: Dataset, indices: Iterable[int]) -> None:
+        self.dataset = dataset
+        self.indices = [range(len(dataset))[index] for index in indices]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.dataset.classes
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        return self.dataset[self.indices[index]]
+
+    def describe(self, index: int) -> str:
+        """Say which image of the dataset `index` is, to be named in errors."""
+        whole, place = self.dataset, self.indices[index]
+        describe = getattr(whole, "describe", None)
+        return describe(place) if describe else f"image {place} of {whole!r}"
+
+    def __repr__(self) -> str:
+        return f"Subset({len(self)} of {self.dataset!r})"

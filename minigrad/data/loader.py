@@ -4,23 +4,35 @@ Everything random here is a function of (seed, epoch, sample), and of nothing el
 of the batches, nor the number prepared ahead, nor the speed of any thread changes a number.
 """
 
-import threading
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import Any
-
-import numpy as np
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 
 from minigrad import device as devices
-from minigrad.data.batches import Batch, Delivery, Sample, delivery
+from minigrad.data.batches import Batch
 from minigrad.data.datasets import Dataset
+from minigrad.data.preparation import Preparation
+from minigrad.data.randomness import EpochRandomness
+from minigrad.data.samples import Broken, Pace, Samples
 from minigrad.data.transforms import Transform
 
 __all__ = ["DataLoader"]
 
-THREAD_NAME = "minigrad-data"
+LOOK = 1.0  # second: how often, while a batch is waited for, samples are looked for that hold it up
+
+clock = time.perf_counter
+
+
+@dataclass
+class Place:
+    """Where an iteration stands."""
+
+    epoch: int
+    batches: int = 0  # that it has handed out or passed over
 
 
 class DataLoader:
@@ -45,17 +57,29 @@ class DataLoader:
         Called as ``transform(image, rng)`` on every image, with a generator for this sample in this
         epoch. The generator serves the call and must not be kept.
     prefetch
-        How many batches a thread in the background prepares ahead. With 0 there is no thread.
+        How many batches are prepared ahead, by threads in the background. With 0 there is none.
     device
         Where the batches are to be: "cpu", "cuda" or "cuda:1". They are copied to a GPU beside its
-        kernels, and nobody waits for them but the kernels that read them. So much memory there goes
-        to ``prefetch + 2`` batches. The labels must not be written to.
+        kernels, and nobody waits for them but the kernels that read them. ``prefetch + 2`` batches
+        take memory there. The labels must not be written to.
+    workers
+        How many threads prepare samples. Two are faster than one where decoding and transforming
+        leave Python to others meanwhile, as Pillow and NumPy do with whole pictures. The batches
+        are the same for any number.
+    on_error
+        What to do about a sample that cannot be read or transformed: "raise", or "skip" to leave
+        it out. Its batch is then smaller, or passed over when nothing is left of it. A warning
+        names each such sample once, and another tells how many there were when an epoch ends.
 
     Attributes
     ----------
     epoch
         The epoch that the next iteration will be. Every ``iter(loader)`` takes one, whether or not
         it is followed to the end.
+    seconds_waited
+        How long iterations have waited for batches, in total; it may be set back to 0. So much
+        faster could a program be with a faster loader. Batches that themselves had to wait, because
+        a GPU was that far behind, are not counted.
 
     Raises
     ------
@@ -64,9 +88,16 @@ class DataLoader:
     DeviceError
         When there is no such GPU; in the iteration, when its memory does not suffice.
     RuntimeError
-        In the iteration, when a sample cannot be read or transformed. It comes from the original
-        error and names the sample. Also when CuPy's current stream is another than for the batch
-        before.
+        In the iteration, when a sample cannot be prepared, or with "skip" none of an epoch. It
+        comes from the original error and names the sample, also by ``dataset.describe(index)`` if
+        there is such a method (of a file, its path). Also when CuPy's current stream is another
+        than for the batch before.
+
+    Warns
+    -----
+    RuntimeWarning
+        Of samples that are left out; and, once for each, of samples that take longer than 10
+        seconds and 20 times the average.
 
     Examples
     --------
@@ -91,10 +122,20 @@ class DataLoader:
         transform: Transform | None = None,
         prefetch: int = 2,
         device: str | None = None,
+        workers: int = 1,
+        on_error: str = "raise",
     ) -> None:
         _check_integer("batch_size", batch_size, least=1)
         _check_integer("seed", seed, least=0)
         _check_integer("prefetch", prefetch, least=0)
+        _check_integer("workers", workers, least=1)
+        if workers > 1 and prefetch == 0:
+            raise ValueError(
+                f"DataLoader: workers must be 1 where prefetch is 0, for then there is no thread, "
+                f"but is {workers}"
+            )
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f'DataLoader: on_error must be "raise" or "skip", but is {on_error!r}')
         if transform is not None and not callable(transform):
             raise ValueError(
                 f"DataLoader: transform must be called as transform(image, rng), but {transform!r} "
@@ -108,111 +149,136 @@ class DataLoader:
         self.transform = transform
         self.prefetch = prefetch
         self.device = devices.check_name("cpu" if device is None else device)
-        self.epoch = 0
+        self.workers = workers
+        self.on_error = on_error
+        self.seconds_waited = 0.0
+        self._pace = Pace()
+        self._left_out: set[int] = set()  # the samples that a warning has named
+        self.set_epoch(0)
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.dataset), self.batch_size)
         return full if self.drop_last or rest == 0 else full + 1
 
     def set_epoch(self, epoch: int) -> None:
-        """Make the next iteration epoch number `epoch`, to resume training or to repeat it."""
+        """Make the next iteration epoch number `epoch`, from its beginning."""
         _check_integer("epoch", epoch, least=0)
-        self.epoch = epoch
+        self.epoch, self._first = epoch, 0
+        self._place = Place(epoch)
+
+    def state_dict(self) -> dict[str, int]:
+        """Return where the iteration that began last stands, to go on from there another time.
+
+        The loader keeps count by itself: a batch counts from the moment it is handed out, and so
+        while the consumer still works on it; batches that are only prepared do not. When the
+        iteration has come to its end, this is the beginning of the next epoch.
+
+        Returns
+        -------
+        dict
+            epoch, and batches: how many of its batches have been handed out.
+
+        Examples
+        --------
+        >>> from minigrad.data import DataLoader, FashionMNIST
+        >>> loader, other = (DataLoader(FashionMNIST(False), 64, shuffle=True) for _ in range(2))
+        >>> for images, labels in loader:
+        ...     if loader.state_dict()["batches"] == 9:
+        ...         break
+        >>> other.load_state_dict(loader.state_dict())
+        >>> len(list(other)), other.state_dict()
+        (7, {'epoch': 1, 'batches': 0})
+        """
+        return {"epoch": self._place.epoch, "batches": self._place.batches}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Let the next iteration go on where another loader stood when it gave its `state_dict`.
+
+        It gives the batches that the other one had still to give, if both have the same dataset,
+        `batch_size`, `shuffle`, `seed`, `drop_last` and `transform`. Those handed out before are
+        neither read nor transformed.
+
+        Raises
+        ------
+        ValueError
+            When `state` is no such dict, or has more batches than this loader.
+        """
+        if not isinstance(state, Mapping) or set(state) != {"epoch", "batches"}:
+            raise ValueError(
+                f"DataLoader: state must be a dict of epoch and batches, as state_dict returns, "
+                f"but is {state!r}"
+            )
+        _check_integer("state['epoch']", state["epoch"], least=0)
+        _check_integer("state['batches']", state["batches"], least=0)
+        if state["batches"] > len(self):
+            raise ValueError(
+                f"DataLoader: state has {state['batches']} batches of an epoch behind it, but this "
+                f"loader's epochs have {len(self)}; are dataset and batch_size the same?"
+            )
+        self.epoch, self._first = state["epoch"], state["batches"]
+        self._place = Place(self.epoch, self._first)
 
     def __iter__(self) -> Iterator[Batch]:
-        randomness = EpochRandomness(self.seed, self.epoch)
-        self.epoch += 1
-        size = len(self.dataset)
-        order = randomness.order(size).tolist() if self.shuffle else range(size)
-        firsts = range(0, len(self) * self.batch_size, self.batch_size)
-        batches = (order[first : first + self.batch_size] for first in firsts)
-        ways = self._prepare_ahead if self.prefetch else self._prepare_here
-        return ways(batches, randomness)
+        self._place = place = Place(self.epoch, self._first)
+        self.epoch, self._first = self.epoch + 1, 0
+        return self._iterate(place)
 
-    def _prepare_here(
-        self, batches: Iterator[Sequence[int]], randomness: "EpochRandomness"
-    ) -> Iterator[Batch]:
-        way = delivery(self.device)
-        try:
-            for batch in batches:
-                yield way.receive(self._send(batch, randomness, way, way.reserve()))
-        finally:
-            way.close()
-
-    def _prepare_ahead(
-        self, batches: Iterator[Sequence[int]], randomness: "EpochRandomness"
-    ) -> Iterator[Batch]:
-        way = delivery(self.device)
-        worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD_NAME)
-        ahead: deque[Future] = deque()
-
-        def go_on(count: int) -> None:
-            for batch in islice(batches, count):
-                ahead.append(worker.submit(self._send, batch, randomness, way, way.reserve()))
-
-        try:
-            go_on(1)  # the others when its size is known: on a GPU, room is made for them
-            while ahead:
-                sent = ahead.popleft().result()
-                go_on(self.prefetch - len(ahead))
-                yield way.receive(sent)
-        finally:
-            # Also when the consumer stops early: the thread finishes its batch and drops the rest.
-            # Should the garbage collector close this iterator while it happens to run inside a
-            # worker, waiting could mean a thread that waits for itself.
-            inside_worker = threading.current_thread().name.startswith(THREAD_NAME)
-            worker.shutdown(wait=not inside_worker, cancel_futures=True)
-            way.close()
-
-    def _send(
-        self, batch: Sequence[int], randomness: "EpochRandomness", way: Delivery, place: Any
-    ) -> Any:
-        return way.send([self._sample(index, randomness) for index in batch], place)
-
-    def _sample(self, index: int, randomness: "EpochRandomness") -> Sample:
-        try:
-            image, label = self.dataset[index]
-            if self.transform is not None:
-                image = self.transform(image, randomness.of_sample(index))
-            return image, label
-        except Exception as error:
+    def _iterate(self, place: Place) -> Iterator[Batch]:
+        samples = Samples(self.dataset, self.transform, self.on_error == "skip", self._pace)
+        whole, useful, broken, first = place.batches == 0, False, 0, None
+        with closing(self._preparation(samples, place)) as preparation:
+            while True:
+                begun = clock()
+                coming = preparation.next()
+                if coming is None:
+                    break
+                while not wait([coming], LOOK).done:
+                    _warn(samples.slow())
+                prepared, ready = coming.result(), clock()
+                if not preparation.held_up(prepared):
+                    self.seconds_waited += ready - begun
+                preparation.go_on()
+                _warn(samples.slow())
+                _warn(self._not_named_before(prepared.broken))
+                broken += len(prepared.broken)
+                first = first or next(iter(prepared.broken), None)
+                place.batches += 1
+                if prepared.sent is not None:
+                    useful = True
+                    yield preparation.receive(prepared)
+        if first and whole and not useful:
             raise RuntimeError(
-                f"DataLoader: sample {index} of {type(self.dataset).__name__} could not be "
-                f"prepared: {type(error).__name__}: {error}"
-            ) from error
+                f"DataLoader: none of the {broken} samples of epoch {place.epoch} could be "
+                f"prepared. The first: {first.error}"
+            ) from first.error
+        if broken:
+            _warn([f"DataLoader: samples left out of epoch {place.epoch}: {broken}"])
+        place.epoch, place.batches = place.epoch + 1, 0
+
+    def _preparation(self, samples: Samples, place: Place) -> Preparation:
+        randomness = EpochRandomness(self.seed, place.epoch)
+        prepare = partial(samples.prepare, randomness=randomness)
+        indices = self._indices(randomness, place.batches)
+        return Preparation(indices, prepare, self.device, self.prefetch, self.workers)
+
+    def _indices(self, randomness: EpochRandomness, first: int) -> Iterator[Sequence[int]]:
+        """For each batch from the first on, the indices of its samples."""
+        size, step = len(self.dataset), self.batch_size
+        order = randomness.order(size).tolist() if self.shuffle else range(size)
+        for number in range(first, len(self)):
+            yield order[number * step : (number + 1) * step]
+
+    def _not_named_before(self, broken: Iterable[Broken]) -> Iterator[str]:
+        """Tell of samples that are left out for the first time."""
+        for sample in broken:
+            if sample.index not in self._left_out:
+                self._left_out.add(sample.index)
+                yield f"{sample.error}; it is left out"
 
 
-class EpochRandomness:
-    """The random numbers of one epoch.
-
-    Philox (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", 2011) turns a key and a
-    counter into random bits; NumPy counts the counter up for as long as numbers are drawn. So a
-    place in the counter is a stream of its own, and going there costs a microsecond::
-
-        key      seed, epoch
-        counter  blocks drawn, index of the sample, purpose, 0
-    """
-
-    ORDER, SAMPLE = 0, 1  # the purposes
-
-    def __init__(self, seed: int, epoch: int) -> None:
-        self._philox = np.random.Philox(key=np.array([seed, epoch], np.uint64))
-        self._start = self._philox.state
-        self._generator = np.random.Generator(self._philox)
-
-    def order(self, size: int) -> np.ndarray:
-        """Return a random permutation of 0 … size − 1: everyone draws a ticket, lowest first."""
-        self._go_to(self.ORDER, 0)
-        return np.argsort(self._philox.random_raw(size), kind="stable")
-
-    def of_sample(self, index: int) -> np.random.Generator:
-        """Return the generator of sample `index`, good until the next call."""
-        self._go_to(self.SAMPLE, index)
-        return self._generator
-
-    def _go_to(self, purpose: int, index: int) -> None:
-        self._start["state"]["counter"][:] = 0, index, purpose, 0
-        self._philox.state = self._start
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        warnings.warn(sentence, RuntimeWarning, stacklevel=3)  # where the loader is iterated over
 
 
 def _check_integer(name: str, value: int, least: int) -> None:

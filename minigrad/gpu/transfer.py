@@ -65,6 +65,7 @@ class Sent:
     size: int
     pinned: Any
     place: Place
+    held_up: bool  # whether pinned memory had to be waited for: the GPU has work in plenty
     arrived: Any = None
 
 
@@ -116,7 +117,8 @@ class Uploader:
         """
         size = _starts(layout)[-1]
         self._size = max(self._size, size)
-        sent = Sent(layout, size, self._pinned(size), place)
+        pinned, held_up = self._pinned(size)
+        sent = Sent(layout, size, pinned, place, held_up)
         fill(_arrays(sent.pinned, layout))
         if place.memory is not None and place.memory.size >= size:
             self._copy(sent)
@@ -172,15 +174,18 @@ class Uploader:
         if self._closed:  # while this was being prepared: nobody else will wait for it
             sent.arrived.synchronize()
 
-    def _pinned(self, size: int) -> np.ndarray:
-        """Return pinned memory of at least so many bytes that no copy reads any more."""
+    def _pinned(self, size: int) -> tuple[np.ndarray, bool]:
+        """Return pinned memory of at least so many bytes, and whether it had to be waited for."""
+        held_up = False
         if len(self._leaving) >= BUFFERS:
             memory, left = self._leaving.popleft()
+            held_up = not left.done
             left.synchronize()
             if memory.size >= size:
-                return memory
+                return memory, held_up
         with self._device:
-            return np.frombuffer(cupy().cuda.alloc_pinned_memory(size), np.uint8, size)
+            memory = np.frombuffer(cupy().cuda.alloc_pinned_memory(size), np.uint8, size)
+        return memory, held_up
 
 
 def _mark(stream: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad import device
 from minigrad.autograd import Array, Variable, as_array, record
-from minigrad.dtypes import is_floating, is_small
+from minigrad.dtypes import is_floating, is_small, rounded
 from minigrad.ops.arguments import check_same_device, complex_allowed
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _common_dtype(values: list[Any]) -> np.dtype:
 def cast(x: "Tensor", dtype: np.dtype) -> "Tensor":
     """Give `x` another dtype; the gradient comes back in its own."""
     before = x.data.dtype
-    return record("cast", x.data.astype(dtype), (x, lambda gradient: gradient.astype(before)))
+    return record("cast", rounded(x.data, dtype), (x, lambda gradient: rounded(gradient, before)))
 
 
 def widened(x: "Tensor") -> "Tensor":

@@ -42,7 +42,7 @@ class GradScaler:
     >>> import minigrad
     >>> from minigrad import nn, optim
     >>> layer = nn.Linear(2, 1)
-    >>> optimizer, scaler = optim.SGD(layer.parameters(), lr=0.1), optim.GradScaler()
+    >>> optimizer, scaler = optim.SGD(layer.parameters(), lr=0.1), optim.GradScaler(1024)
     >>> loss = layer(minigrad.tensor([[1.0, 2.0]]).astype("float16")).astype("float32").sum()
     >>> scaler.scale(loss).backward()
     >>> scaler.step(optimizer)

@@ -39,6 +39,35 @@ adam_options = st.fixed_dictionaries(
     }
 )
 
+rmsprop_options = st.fixed_dictionaries(
+    {
+        "lr": rates,
+        "alpha": st.sampled_from([0.99]) | st.floats(0.1, 0.999),
+        "eps": st.sampled_from([1e-8, 1e-3]) | st.floats(1e-8, 1),
+        "momentum": momenta,
+        "weight_decay": decays,
+    }
+)
+centered_options = st.fixed_dictionaries(
+    {
+        # A variance is a difference: where it is small against the square, roundings are not.
+        "lr": rates,
+        "alpha": st.sampled_from([0.99]) | st.floats(0.5, 0.999),
+        "eps": st.sampled_from([0.01]) | st.floats(0.01, 1),
+        "momentum": momenta,
+        "weight_decay": decays,
+        "centered": st.just(True),
+    }
+)
+adadelta_options = st.fixed_dictionaries(
+    {
+        "lr": st.just(1.0) | st.floats(1e-3, 2),
+        "rho": st.just(0.9) | st.floats(0.1, 0.999),
+        "eps": st.just(1e-6) | st.floats(1e-6, 1),
+        "weight_decay": decays,
+    }
+)
+
 
 def groups_of(options):
     """Draw a group of options for every parameter, or nothing: then all share the defaults."""
@@ -96,6 +125,32 @@ def test_sgd(dtype, options, groups, seed):
 @given(options=adam_options, groups=groups_of(adam_options), seed=seeds)
 def test_adam(dtype, options, groups, seed):
     assert_close(*side_by_side(optim.Adam, torch.optim.Adam, options, groups, dtype, seed), dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("AdamW", adam_options),
+        ("RMSprop", rmsprop_options),
+        ("RMSprop", centered_options),
+        ("Adadelta", adadelta_options),
+    ],
+    ids=["AdamW", "RMSprop", "RMSprop-centered", "Adadelta"],
+)
+@given(data=st.data(), seed=seeds)
+def test_the_others(name, options, dtype, data, seed):
+    drawn, groups = data.draw(options), data.draw(groups_of(options))
+    ours, theirs = getattr(optim, name), getattr(torch.optim, name)
+    assert_close(*side_by_side(ours, theirs, drawn, groups, dtype, seed), dtype)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adadelta"])
+def test_the_defaults_are_pytorchs(name):
+    needed = {"lr": 0.1} if name == "SGD" else {}
+    (group,) = getattr(optim, name)([nn.Parameter(np.ones(1))], **needed).groups
+    defaults = getattr(torch.optim, name)([torch.ones(1)], **needed).defaults
+    assert {k: v for k, v in group.items() if k != "params"}.items() <= defaults.items()
 
 
 def rates_of(optimizer):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from minigrad.data import DataLoader
-from minigrad.data.loader import THREAD_NAME
+from minigrad.data.preparation import THREAD_NAME
 
 
 def loader_threads():

@@ -1,15 +1,20 @@
+import math
+
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from minigrad.data import (
+    CenterCrop,
     Compose,
     Normalize,
     Pad,
     RandomCrop,
     RandomHorizontalFlip,
+    RandomResizedCrop,
     Resize,
     ToFloat,
     to_float,
@@ -31,10 +36,13 @@ EVERY_KIND = [
     Normalize(0.5, 0.25),
     Resize(5),
     Resize((4, 7)),
+    Resize(5, interpolation="lanczos"),
     Pad(2),
+    CenterCrop(1),
     RandomCrop(1),
     RandomCrop((2, 1), padding=2),
     RandomHorizontalFlip(),
+    RandomResizedCrop((4, 3)),
     Compose([RandomHorizontalFlip(), RandomCrop(1, padding=1), ToFloat()]),
 ]
 
@@ -52,7 +60,7 @@ def test_the_image_is_left_alone_and_the_same_rng_gives_the_same_image(transform
 
 
 @pytest.mark.parametrize(
-    "transform", [ToFloat(), Normalize(0.5, 0.25), Resize(5), Pad(2)], ids=repr
+    "transform", [ToFloat(), Normalize(0.5, 0.25), Resize(5), Pad(2), CenterCrop(3)], ids=repr
 )
 def test_transforms_without_chance_do_not_touch_the_rng(transform):
     transform(np.ones((1, 4, 4), np.float32), rng=None)
@@ -184,7 +192,9 @@ def test_compose_goes_from_first_to_last_with_one_rng(image, seed):
 def test_a_transform_prints_as_it_was_made():
     text = (
         "Compose(transforms=[RandomCrop(size=28, padding=2), RandomHorizontalFlip(p=0.5), "
-        "Pad(padding=1), Resize(size=(96, 96)), ToFloat(), Normalize(mean=0.286, std=0.353)])"
+        "Pad(padding=1), Resize(size=(96, 96), interpolation='bilinear'), ToFloat(), "
+        "CenterCrop(size=28), RandomResizedCrop(size=8, scale=(0.5, 1.0), ratio=(0.75, 1.5), "
+        "interpolation='box'), Normalize(mean=0.286, std=0.353)])"
     )
     assert repr(eval(text)) == text
 
@@ -202,6 +212,23 @@ def test_a_transform_prints_as_it_was_made():
         (lambda: RandomCrop(-1), "RandomCrop: size must be"),
         (lambda: RandomCrop(28, padding=-1), "RandomCrop: padding must be an integer, 0 or more"),
         (lambda: Pad(1.5), "Pad: padding must be an integer, 0 or more, but is 1.5"),
+        (lambda: Normalize("grey", 1), "mean must be .* but is 'grey'"),
+        (lambda: Normalize(0, [[1], [2, 3]]), "std must be a finite number or a sequence"),
+        (lambda: Resize(5, "cubic"), "interpolation must be one of nearest, .* but is 'cubic'"),
+        (lambda: CenterCrop(0), "CenterCrop: size must be a positive integer"),
+        (lambda: RandomResizedCrop(0), "RandomResizedCrop: size must be"),
+        (lambda: RandomResizedCrop(8, scale=(0, 1)), "scale must be two numbers above 0"),
+        (lambda: RandomResizedCrop(8, scale=(0.5, 1.1)), "the lower first, at most 1, but is"),
+        (lambda: RandomResizedCrop(8, scale=0.5), "scale must be two numbers .* but is 0.5"),
+        (
+            lambda: RandomResizedCrop(8, ratio=(2, 1)),
+            "ratio must be two numbers above 0, the lower",
+        ),
+        (lambda: RandomResizedCrop(8, ratio=(1, float("inf"))), "ratio must be two numbers"),
+        (lambda: RandomResizedCrop(8, interpolation=None), "interpolation must be one of"),
+        (lambda: Compose(Resize(5)), "Compose: transforms must be a sequence"),
+        (lambda: Compose([Resize(5), 5]), "Compose: transforms must be a sequence"),
+        (lambda: RandomHorizontalFlip("half"), "p must lie from 0 to 1, but is 'half'"),
         (lambda: RandomHorizontalFlip(1.5), "p must lie from 0 to 1, but is 1.5"),
         (lambda: RandomHorizontalFlip(float("nan")), "p must lie from 0 to 1, but is nan"),
     ],
@@ -214,7 +241,7 @@ def test_bad_parameters_are_refused_in_a_sentence(make, complaint):
 @pytest.mark.parametrize(
     ("transform", "image", "complaint"),
     [
-        (Normalize(0.5, 1), np.zeros((1, 2, 2), np.uint8), r"type uint8.*put ToFloat\(\) before"),
+        (Normalize(0.5, 1), np.zeros((1, 2, 2), np.int64), "Normalize: image has type int64"),
         (
             Normalize((0.5, 0.5), 1),
             np.zeros((3, 2, 2), np.float32),
@@ -225,6 +252,13 @@ def test_bad_parameters_are_refused_in_a_sentence(make, complaint):
             np.zeros((1, 9, 2), np.uint8),
             r"size 5 does not fit into image of shape \(1, 9, 2\) with padding 1",
         ),
+        (
+            CenterCrop(5),
+            np.zeros((3, 9, 4), np.uint8),
+            r"size 5 does not .* \(3, 9, 4\); put Resize",
+        ),
+        (RandomResizedCrop(5), np.zeros((3, 9, 4)), "RandomResizedCrop: image has .* type float64"),
+        (Resize(224), np.zeros((1, 1, 10**6), np.uint8), "would become 224×224,000,000 pixels"),
         (Resize(5), np.zeros((1, 2, 2), np.float64), "Resize: image has .* type float64"),
         (Resize(5), np.zeros((1, 2, 0), np.uint8), r"Resize: image has shape \(1, 2, 0\)"),
         (ToFloat(), np.zeros((1, 2, 2), np.int64), "to_float: array has type int64"),
@@ -241,3 +275,98 @@ def test_images_that_do_not_fit_are_refused_in_a_sentence(transform, image, comp
 def test_an_image_without_its_channel_axis_is_refused(transform):
     with pytest.raises(ValueError, match=r"image must be \(C, H, W\), but has shape \(9, 9\)"):
         transform(np.zeros((9, 9), np.float32), rng())
+
+
+@settings(deadline=None)
+@given(image=byte_images, data=st.data())
+def test_normalize_of_bytes_is_normalize_after_to_float_bit_for_bit(image, data):
+    several = st.lists(st.floats(0.05, 2), min_size=len(image), max_size=len(image))
+    normalize = Normalize(data.draw(several), data.draw(several))
+    for laid in (image, np.ascontiguousarray(image.transpose(1, 2, 0)).transpose(2, 0, 1)):
+        result = normalize(laid, rng())
+        np.testing.assert_array_equal(result, normalize(to_float(image), rng()))
+        assert result.dtype == np.float32
+        assert result.flags.c_contiguous
+
+
+@settings(deadline=None)
+@given(
+    image=st.tuples(st.integers(2, 5), st.integers(1, 9), st.integers(1, 9), seeds).map(
+        lambda drawn: rng(drawn[3]).integers(0, 256, drawn[:3], np.uint8)
+    ),
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    interpolation=st.sampled_from(["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]),
+)
+def test_channels_are_resized_together_as_each_by_itself(image, height, width, interpolation):
+    resize = Resize((height, width), interpolation)
+    alone = [resize(image[c : c + 1], rng()) for c in range(len(image))]
+    np.testing.assert_array_equal(resize(image, rng()), np.concatenate(alone))
+    how = Image.Resampling[interpolation.upper()]
+    pillows = Image.fromarray(image[0]).resize((width, height), how)
+    np.testing.assert_array_equal(alone[0][0], np.asarray(pillows))
+
+
+@settings(deadline=None)
+@given(image=images, data=st.data())
+def test_center_crop_leaves_as_much_on_both_sides(image, data):
+    height = data.draw(st.integers(1, image.shape[1]))
+    width = data.draw(st.integers(1, image.shape[2]))
+    result = CenterCrop((height, width))(image, rng())
+    room, side_room = image.shape[1] - height, image.shape[2] - width
+    matching = [
+        (top, left)
+        for top in {room // 2, -(-room // 2)}
+        for left in {side_room // 2, -(-side_room // 2)}
+        if np.array_equal(image[:, top : top + height, left : left + width], result)
+    ]
+    assert matching
+
+
+def test_center_crop_rounds_halves_to_even_as_torchvision_does():
+    for size, first in ((5, 0), (7, 2), (9, 2), (11, 4)):  # rooms of 1, 3, 5 and 7
+        image = np.arange(size, dtype=np.uint8).reshape(1, 1, size)
+        assert CenterCrop((1, 4))(image, rng())[0, 0, 0] == first
+
+
+@settings(deadline=None)
+@given(
+    H=st.integers(1, 60),
+    W=st.integers(1, 60),
+    seed=seeds,
+    scale=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)).map(lambda p: tuple(sorted(p))),
+    ratio=st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)).map(lambda p: tuple(sorted(p))),
+)
+def test_a_random_window_lies_in_the_image(H, W, seed, scale, ratio):
+    crop = RandomResizedCrop(8, scale, ratio)
+    top, left, height, width = crop.window(H, W, rng(seed))
+    assert 0 <= top < top + height <= H
+    assert 0 <= left < left + width <= W
+    image = rng(seed).integers(0, 256, (3, H, W), np.uint8)
+    expected = Resize((8, 8))(image[:, top : top + height, left : left + width], None)
+    np.testing.assert_array_equal(crop(image, rng(seed)), expected)
+
+
+def test_random_windows_have_the_areas_and_proportions_asked_for():
+    crop, generator = RandomResizedCrop(8, scale=(0.2, 0.6), ratio=(0.8, 1.6)), rng()
+    drawn = [crop.window(400, 400, generator) for _ in range(1000)]
+    areas = np.array([height * width for _, _, height, width in drawn]) / 400**2
+    ratios = np.log([width / height for _, _, height, width in drawn])
+    assert 0.19 < areas.min() < 0.22
+    assert 0.58 < areas.max() < 0.61
+    assert abs(areas.mean() - 0.4) < 0.015  # four standard deviations, 0.4/√12/√1000 each
+    assert math.log(0.79) < ratios.min() < math.log(0.82)
+    assert math.log(1.57) < ratios.max() < math.log(1.62)
+    assert abs(ratios.mean() - math.log(0.8 * 1.6) / 2) < 0.026  # log 2 / √12 / √1000 each
+    for way, room in ((0, 400), (1, 400)):
+        places = [w[way] / (room - w[way + 2]) for w in drawn if w[way + 2] < room]
+        assert abs(np.mean(places) - 0.5) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("H", "W", "window"),
+    [(10, 100, (0, 43, 10, 13)), (100, 10, (43, 0, 13, 10)), (1, 1, (0, 0, 1, 1))],
+)
+def test_where_no_window_fits_the_middle_is_taken(H, W, window):
+    crop = RandomResizedCrop(8, scale=(1, 1), ratio=(3 / 4, 4 / 3))
+    assert crop.window(H, W, rng()) == window

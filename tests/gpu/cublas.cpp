@@ -2,6 +2,7 @@
 // cublas_api.h, and none of its speed. Matrices lie column by column. common.cu comes before it.
 
 #include <stddef.h>
+#include <vector>
 
 enum { R_32F = 0, R_64F = 1, R_16F = 2, R_16BF = 14 };
 enum { IN_FLOAT = 68, IN_TF32 = 77, IN_DOUBLE = 70 };
@@ -65,20 +66,25 @@ extern "C" int cublasGemmStridedBatchedEx(
     double scale = wide ? *(const double*)alpha : *(const float*)alpha;
     double keep = wide ? *(const double*)beta : *(const float*)beta;
     last_compute = compute, last_count = count, calls += 1;
-    for (long long p = 0; p < count; p++)
+    std::vector<double> left((size_t)m * k), right((size_t)n * k);  // of one product, k side by side
+    for (long long p = 0; p < count; p++) {
+        for (long long i = 0; i < m; i++)
+            for (long long l = 0; l < k; l++)
+                left[i * k + l] = get(a, kind_a, p * step_a + (turn_a ? l + i * lead_a : i + l * lead_a));
+        for (long long j = 0; j < n; j++)
+            for (long long l = 0; l < k; l++)
+                right[j * k + l] = get(b, kind_b, p * step_b + (turn_b ? j + l * lead_b : l + j * lead_b));
         for (long long j = 0; j < n; j++)
             for (long long i = 0; i < m; i++) {
                 double exact = 0;
                 float sum = 0;
-                for (long long l = 0; l < k; l++) {
-                    double left = get(a, kind_a, p * step_a + (turn_a ? l + i * lead_a : i + l * lead_a));
-                    double right = get(b, kind_b, p * step_b + (turn_b ? j + l * lead_b : l + j * lead_b));
-                    exact += left * right;
-                    sum += (float)left * (float)right;
-                }
+                for (long long l = 0; l < k; l++)
+                    if (wide) exact += left[i * k + l] * right[j * k + l];
+                    else sum += (float)left[i * k + l] * (float)right[j * k + l];
                 long long at = p * step_c + i + j * lead_c;
                 double total = scale * (wide ? exact : sum);
                 put(c, kind_c, at, keep == 0 ? total : total + keep * get(c, kind_c, at));
             }
+    }
     return FINE;
 }

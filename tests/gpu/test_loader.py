@@ -11,7 +11,8 @@ import minigrad
 from minigrad import DeviceError, tensor
 from minigrad import functional as F
 from minigrad.data import ArrayDataset, Compose, DataLoader, Normalize, RandomCrop, ToFloat
-from minigrad.data.loader import THREAD_NAME
+from minigrad.data import loader as loader_module
+from minigrad.data.preparation import THREAD_NAME
 from tests.gpu import standin, streams
 
 pytestmark = pytest.mark.usefixtures("gpu")
@@ -79,6 +80,44 @@ def test_an_error_in_a_sample_comes_after_the_good_batches():
     with pytest.raises(RuntimeError, match="sample 9 of ArrayDataset .*KeyError: 'broken'"):
         next(batches)
     assert list(batches) == []
+
+
+@pytest.mark.filterwarnings("ignore:DataLoader")
+@pytest.mark.parametrize("way", [{"prefetch": 0}, {"prefetch": 2}, {"workers": 3}])
+def test_batches_of_which_samples_are_left_out(way):
+    def fail(image, rng):
+        if (image == dataset.images[[1, 8, 9, 10, 11, 17]]).all(axis=(1, 2, 3)).any():
+            raise OSError("broken")
+        return image
+
+    dataset = pictures(24)
+    there, here = (
+        DataLoader(dataset, 4, transform=fail, on_error="skip", device=where, **way)
+        for where in ("cuda", "cpu")
+    )
+    got = list(there)
+    assert [len(labels) for _, labels in got] == [3, 4, 4, 3, 4]
+    assert numbers(got) == numbers(here)
+
+
+@pytest.mark.usefixtures("only_standin")
+def test_to_wait_for_the_gpu_is_not_to_wait_for_the_loader(monkeypatch):
+    now = 0.0
+
+    def read(image, rng):
+        nonlocal now
+        now += 1
+        return image
+
+    monkeypatch.setattr(loader_module, "clock", lambda: now)
+    loader = DataLoader(pictures(24), 4, transform=read, prefetch=0, device="cuda")
+    with streams.Stream(non_blocking=True) as kernels:  # does nothing yet
+        waited = [loader.seconds_waited for _ in loader]
+    assert waited == [4, 8, 8, 8, 8, 8]  # two batches fit into pinned memory
+    kernels.synchronize()
+    loader.seconds_waited = 0
+    waited = [loader.seconds_waited for _ in loader]
+    assert waited == [4, 8, 12, 16, 20, 24]
 
 
 def test_devices_that_are_none():

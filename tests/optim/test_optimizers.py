@@ -63,6 +63,93 @@ def test_adam_is_its_formula(betas, weight_decay):
         np.testing.assert_allclose(got[i], p, rtol=1e-11)
 
 
+MAKERS = [
+    lambda p: optim.SGD(p, 0.1, 0.9),
+    lambda p: optim.Adam(p, 0.1),
+    lambda p: optim.AdamW(p, 0.1),
+    lambda p: optim.RMSprop(p, 0.1),
+    lambda p: optim.RMSprop(p, 0.1, momentum=0.9, centered=True),
+    optim.Adadelta,
+]
+
+
+def by_formula(step_of, options):
+    """Go twenty steps with a formula: ``p, state = step_of(p, gradient, state, t, **options)``."""
+    arrays, gradients = begin()
+    for i, p in enumerate(arrays):
+        p, state = p.copy(), (0.0, 0.0, 0.0)
+        for t, step in enumerate(gradients, 1):
+            p, state = step_of(p, step[i], state, t, **options)
+        yield p
+
+
+def adamw(p, g, state, t, betas, eps, weight_decay):
+    (m, v, _), (beta1, beta2) = state, betas
+    p = p - 0.01 * weight_decay * p
+    m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+    return p - 0.01 * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps), (m, v, 0)
+
+
+def rmsprop(p, g, state, t, alpha, eps, weight_decay, momentum, centered):
+    s, m, v = state
+    g = g + weight_decay * p
+    s, m = alpha * s + (1 - alpha) * g**2, alpha * m + (1 - alpha) * g
+    v = momentum * v + g / (np.sqrt(s - m**2 if centered else s) + eps)
+    return p - 0.01 * v, (s, m, v)
+
+
+def adadelta(p, g, state, t, rho, eps, weight_decay):
+    s, u, _ = state
+    g = g + weight_decay * p
+    s = rho * s + (1 - rho) * g**2
+    d = np.sqrt(u + eps) / np.sqrt(s + eps) * g
+    return p - 0.01 * d, (s, rho * u + (1 - rho) * d**2, 0)
+
+
+shares, eps = st.sampled_from([0.2, 0.5, 0.99]), st.sampled_from([1e-8, 0.1])
+
+
+@given(betas=st.tuples(shares, shares), eps=eps, weight_decay=numbers)
+def test_adamw_is_its_formula(**options):
+    arrays, gradients = begin()
+    got = run(lambda p: optim.AdamW(p, 0.01, **options), arrays, gradients)
+    for mine, due in zip(got, by_formula(adamw, options), strict=True):
+        np.testing.assert_allclose(mine, due, rtol=1e-11)
+
+
+@given(alpha=shares, eps=eps, weight_decay=numbers, momentum=numbers, centered=st.booleans())
+def test_rmsprop_is_its_formula(**options):
+    arrays, gradients = begin()
+    got = run(lambda p: optim.RMSprop(p, 0.01, **options), arrays, gradients)
+    for mine, due in zip(got, by_formula(rmsprop, options), strict=True):
+        np.testing.assert_allclose(mine, due, rtol=1e-9)
+
+
+@given(rho=shares, eps=eps, weight_decay=numbers)
+def test_adadelta_is_its_formula(**options):
+    arrays, gradients = begin()
+    got = run(lambda p: optim.Adadelta(p, 0.01, **options), arrays, gradients)
+    for mine, due in zip(got, by_formula(adadelta, options), strict=True):
+        np.testing.assert_allclose(mine, due, rtol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_variance_that_rounding_makes_negative_is_zero(dtype):
+    """A gradient that never changes has none: after a while s − m² is as often below 0 as above."""
+    gradients = np.random.default_rng(0).uniform(0.5, 2, 1000).astype(dtype)
+    (got,) = run(
+        lambda p: optim.RMSprop(p, 1e-9, 0.5, centered=True), [gradients], [[gradients]] * 99
+    )
+    assert np.isfinite(got).all()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_gradient_that_is_no_number_is_not_hidden(make):
+    (got,) = run(make, [np.ones(2)], [[np.array([np.nan, 1])]])
+    assert np.isnan(got[0])
+    assert np.isfinite(got[1])
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "options"),
     [
@@ -92,22 +179,13 @@ def test_float32_stays_float32_and_threads_change_nothing():
     try:
         for threads in (1, 3):
             minigrad.set_num_threads(threads)
-            for make in (lambda p: optim.SGD(p, 0.1, 0.9), optim.Adam):
+            for make in MAKERS:
                 seen.append(run(make, [data], [[gradient]] * 3)[0])
     finally:
         minigrad.set_num_threads(before)
     assert all(a.dtype == np.float32 for a in seen)
-    np.testing.assert_array_equal(seen[0], seen[2])
-    np.testing.assert_array_equal(seen[1], seen[3])
-
-
-def test_gradient_in_another_layout_than_its_parameter():
-    """A gradient may come in any order in memory; what belongs together must still meet."""
-    parameter = nn.Parameter(np.zeros((2, 3)))
-    gradient = np.arange(6.0).reshape(2, 3)
-    parameter.grad = tensor(np.asfortranarray(gradient))
-    optim.SGD([parameter], lr=1.0).step()
-    np.testing.assert_array_equal(parameter.data, -gradient)
+    for one, three in zip(seen[: len(MAKERS)], seen[len(MAKERS) :], strict=True):
+        np.testing.assert_array_equal(one, three)
 
 
 def test_groups_have_their_own_options():
@@ -132,7 +210,36 @@ def test_groups_have_their_own_options():
         (lambda p: optim.SGD([p], -0.1), ValueError, "lr must be a number of at least 0"),
         (lambda p: optim.SGD([p], float("nan")), ValueError, "lr must be a number"),
         (lambda p: optim.SGD([p], 0.1, nesterov=True), ValueError, "nesterov needs momentum"),
+        (lambda p: optim.SGD([p], True), ValueError, "SGD: lr must be a number"),
+        (
+            lambda p: optim.SGD([p], 1, nesterov=1),
+            ValueError,
+            "nesterov must be True or False, got 1",
+        ),
         (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ValueError, "betas must be two numbers"),
+        (lambda p: optim.Adam([p], betas=0.9), ValueError, r"two numbers in \[0, 1\), got 0.9"),
+        (lambda p: optim.AdamW([p], betas=(0.9,)), ValueError, "AdamW: betas must be two numbers"),
+        (lambda p: optim.AdamW([p], weight_decay=-1), ValueError, "AdamW: weight_decay must be a"),
+        (lambda p: optim.AdamW([p], eps=float("inf")), ValueError, "AdamW: eps must be a number"),
+        (
+            lambda p: optim.RMSprop([p], alpha=1),
+            ValueError,
+            r"^RMSprop: alpha must be a number in \[0, 1\), got 1$",
+        ),
+        (lambda p: optim.RMSprop([p], momentum=-0.1), ValueError, "RMSprop: momentum must be a"),
+        (lambda p: optim.RMSprop([p], centered=None), ValueError, "centered must be True or Fal"),
+        (
+            lambda p: optim.Adadelta([p], rho=-0.1),
+            ValueError,
+            r"Adadelta: rho .* \[0, 1\), got -0.1",
+        ),
+        (
+            lambda p: optim.Adadelta([{"params": [p], "rho": "much"}]),
+            ValueError,
+            r"Adadelta: rho must be a number in \[0, 1\), got 'much'",
+        ),
+        (lambda p: optim.SGD([{"lr": 1}], 0.1), TypeError, 'a group is a dictionary with "params"'),
+        (lambda p: optim.SGD([{"params": [p]}, p], 0.1), TypeError, "a group is a dictionary with"),
         (
             lambda p: optim.SGD([{"params": [p], "rate": 1}], 0.1),
             ValueError,
@@ -153,39 +260,3 @@ def test_what_every_optimiser_and_schedule_must_define():
         optimizer.step()
     with pytest.raises(NotImplementedError, match="^Schedule does not define factor$"):
         optim.Schedule(optimizer)
-
-
-def test_cosine_with_warm_up():
-    optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=2.0)
-    schedule = optim.CosineLR(optimizer, total_steps=14, warmup=4, floor=0.1)
-    rates = []
-    for _ in range(14):
-        rates.append(optimizer.groups[0]["lr"])
-        schedule.step()
-    np.testing.assert_allclose(rates[:5], [0.4, 0.8, 1.2, 1.6, 2.0])
-    t = np.arange(10)
-    np.testing.assert_allclose(rates[4:], 2 * (0.1 + 0.9 * (1 + np.cos(np.pi * t / 10)) / 2))
-    assert optimizer.groups[0]["lr"] == pytest.approx(0.2)  # the end, and it stays
-    schedule.step()
-    assert optimizer.groups[0]["lr"] == pytest.approx(0.2)
-
-
-def test_cosine_like_pytorch():
-    torch = pytest.importorskip("torch")
-    optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=0.3)
-    schedule = optim.CosineLR(optimizer, total_steps=50)
-    theirs = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.3)
-    wanted = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 50)
-    for _ in range(50):
-        assert optimizer.groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"], abs=1e-12)
-        theirs.step()
-        wanted.step()
-        schedule.step()
-
-
-def test_schedule_errors():
-    optimizer = optim.SGD([nn.Parameter(np.ones(1))], lr=1.0)
-    with pytest.raises(ValueError, match="total_steps must be more than the 5"):
-        optim.CosineLR(optimizer, 5, warmup=5)
-    with pytest.raises(ValueError, match="warmup must be 0 or more"):
-        optim.CosineLR(optimizer, 5, warmup=-1)

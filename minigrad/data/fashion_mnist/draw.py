@@ -38,15 +38,15 @@ def draw(source: Path, target: Path) -> None:
     Raises
     ------
     ValueError
-        When a source file is not, byte for byte, the one that Fashion-MNIST published.
+        When a source file is not, byte for byte, the one in Debian's package.
     """
     for line in SOURCE_SHA256.strip().splitlines():
         expected, name = line.split()
         found = hashlib.sha256((source / name).read_bytes()).hexdigest()
         if found != expected:
             raise ValueError(
-                f"draw: {source / name} has SHA-256 {found}, but the file that Fashion-MNIST "
-                f"published has {expected}"
+                f"draw: {source / name} has SHA-256 {found}, but the one in Debian's package "
+                f"has {expected}"
             )
 
     for split, per_class in PER_CLASS.items():

@@ -1,0 +1,90 @@
+"""From a dataset to what the network takes: which pictures, and what becomes of them on the way.
+
+Small pictures that are all of one size go as they are, resized. Photographs of any size are
+cropped: at random for training, from the middle for the test.
+"""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+
+from googlenet.recipes import Recipe
+from minigrad.data import (
+    ArrayDataset,
+    CenterCrop,
+    Compose,
+    Dataset,
+    ImageFolder,
+    Normalize,
+    RandomHorizontalFlip,
+    RandomResizedCrop,
+    Resize,
+    ToFloat,
+    channel_statistics,
+)
+
+SAMPLE = 2000  # photographs that mean and standard deviation are taken from, at most
+MARGIN = 256 / 224  # how much longer than the crop the shorter side is for the test
+
+
+def transforms(recipe: Recipe, training: Dataset) -> tuple[Compose, Compose]:
+    """Return how pictures are prepared, for training and for use, normalised as `training` needs.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    training : Dataset
+        Its mean and standard deviation are taken.
+    """
+    size = recipe.image_size
+    if isinstance(training, ArrayDataset):
+        place: list = [Resize((size, size))]
+        changed: list = list(place)
+        pixels = training.images
+        mean = (pixels.mean((0, 2, 3)) / 255).tolist()
+        std = (pixels.std((0, 2, 3)) / 255).tolist()
+    else:
+        place = [Resize(round(size * MARGIN)), CenterCrop(size)]
+        changed = [RandomResizedCrop(size, scale=(recipe.crop, 1.0))] if recipe.crop < 1 else place
+        mean, std = map(
+            list, channel_statistics(training, Compose(place), sample=SAMPLE, seed=recipe.seed)
+        )
+    std = [value or 1.0 for value in std]  # of a channel that is constant
+    values = [ToFloat(), Normalize(mean, std)]
+    flip = [RandomHorizontalFlip()] if recipe.flip else []
+    return Compose([*flip, *changed, *values]), Compose([*place, *values])
+
+
+def some(dataset: Dataset, count: int) -> Dataset:
+    """Return so many pictures: the first of an array, or of files, which lie by classes, each n-th.
+
+    Raises
+    ------
+    ValueError
+        If there are not so many.
+    """
+    if not 0 < count <= len(dataset):
+        raise ValueError(f"pictures must lie between 1 and {len(dataset)}, got {count}")
+    if isinstance(dataset, ArrayDataset):
+        kept = slice(count)
+        return ArrayDataset(dataset.images[kept], dataset.labels[kept], dataset.classes)
+    assert isinstance(dataset, ImageFolder)
+    return dataset.subset(len(dataset) * i // count for i in range(count))
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Sum up a dataset, to know it again: classes, labels, pictures or names and sizes of files.
+
+    Not where it lies: a folder may have been moved.
+    """
+    checksum = hashlib.sha256(json.dumps([len(dataset), list(dataset.classes)]).encode())
+    if isinstance(dataset, ArrayDataset):
+        checksum.update(np.ascontiguousarray(dataset.images).data)
+        checksum.update(dataset.labels.tobytes())
+    elif isinstance(dataset, ImageFolder):
+        for file, label in zip(dataset.files, dataset.labels, strict=True):
+            size = os.stat(dataset.root / file).st_size
+            checksum.update(json.dumps([file, size, int(label)]).encode())
+    return checksum.hexdigest()
