@@ -42,7 +42,7 @@ class Lookout:
         if not math.isfinite(loss.item()):
             return f"the loss is not finite ({loss.item()})"
         with np.errstate(over="ignore", invalid="ignore"):
-            # A sum is one call instead of two. It is finite unless a number is not, or it overflows.
+            # A sum is one call, and finite unless a number is not, or it overflows itself.
             sums = [p.grad.data.sum() for p in self.small if p.grad is not None]
         if not all(map(math.isfinite, map(float, sums))):
             wrong = [n for n, p in self.net.named_parameters() if not _is_finite(p.grad)]
