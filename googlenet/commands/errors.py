@@ -1,7 +1,10 @@
 """What becomes of errors: one sentence, and a number for the shell."""
 
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -21,3 +24,16 @@ def usage() -> Iterator[None]:
         yield
     except ValueError as error:
         raise Usage(str(error)) from error
+
+
+@contextmanager
+def plain_warnings(debug: bool = False) -> Iterator[None]:
+    """Show what the loader warns of as a sentence, without the line of code that it comes from."""
+
+    def show(message: Warning | str, *where: Any, **more: Any) -> None:
+        print(f"Warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.showwarning = show
+        yield

@@ -137,7 +137,8 @@ def train(
     log = open_log(kind, quiet)
     with _telling_errors(log):
         if options["threads"] is not None:
-            minigrad.set_num_threads(options["threads"])
+            with usage():
+                minigrad.set_num_threads(options["threads"])
         if resume is None:
             _begin(options, log)
             return

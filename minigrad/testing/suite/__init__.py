@@ -26,6 +26,7 @@ from minigrad.testing.suite import (
     metamorphic,
     networks,
     norms,
+    schedules,
     training,
     windows,
 )
@@ -38,7 +39,7 @@ __all__ = ["CASES", "SUITE", "Case", "Property", "holds"]
 def _by_operation() -> dict[str, dict[str, Property]]:
     """Sort all properties by operation: those that draw nothing first, since they are quick."""
     found = properties_of(
-        arrays, folded, graphs, losses, metamorphic, networks, norms, training, windows
+        arrays, folded, graphs, losses, metamorphic, networks, norms, schedules, training, windows
     )
     made = chain(arrays.TABLE, arrays.FOLDING, arrays.MOVING, engine_laws.OVER_CASES)
     suite: dict[str, dict[str, Property]] = {}
