@@ -41,13 +41,13 @@ class Lookout:
         """Say what is not finite, or nothing ("") if all is well. Waits for a GPU."""
         if not math.isfinite(loss.item()):
             return f"the loss is not finite ({loss.item()})"
-        for parameter in self.small:
-            gradient = parameter.grad
-            # A sum is one call instead of two; it is finite unless a number is not, or overflows.
-            if gradient is not None and not math.isfinite(float(gradient.data.sum())):
-                wrong = [n for n, p in self.net.named_parameters() if not _is_finite(p.grad)]
-                if wrong:
-                    return f"the gradient of {_listed(wrong[::-1])} is not finite"
+        with np.errstate(over="ignore", invalid="ignore"):
+            # A sum is one call, and finite unless a number is not, or it overflows itself.
+            sums = [p.grad.data.sum() for p in self.small if p.grad is not None]
+        if not all(map(math.isfinite, map(float, sums))):
+            wrong = [n for n, p in self.net.named_parameters() if not _is_finite(p.grad)]
+            if wrong:
+                return f"the gradient of {_listed(wrong[::-1])} is not finite"
         return ""
 
     def cause(self, again: Callable[[], Any], drawn: int) -> str:

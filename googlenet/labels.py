@@ -37,7 +37,7 @@ def check_labels(training: Dataset, test: Dataset, warn: Warn) -> None:
     if len(training.classes) < 2 or (counts is not None and np.count_nonzero(counts) < 2):
         only = training.classes[int(np.argmax(counts)) if counts is not None else 0]
         raise ValueError(
-            f"no training picture ({len(training)}) is of another class than {only!r}: there is "
+            f"all training pictures ({len(training)}) are of one class, {only!r}: there is "
             "nothing to tell apart"
         )
     if counts is None or tested is None:
