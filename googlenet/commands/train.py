@@ -16,6 +16,7 @@ from rich.console import Console
 
 import minigrad
 from googlenet.commands.errors import STOPPED, Usage, usage
+from googlenet.commands.options import RunPath
 from googlenet.model import GoogLeNet
 from googlenet.pictures import fingerprint, some
 from googlenet.recipes import PRECISIONS, Recipe
@@ -95,7 +96,7 @@ Examples:
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=RunPath(),
     metavar="RUN",
     help="Go on with a run that was stopped; its folder knows all options.",
 )
