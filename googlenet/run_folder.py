@@ -28,6 +28,7 @@ import numpy as np
 
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
+from googlenet.sentences import in_one_line
 from googlenet.train import Metrics, RunningMean, Training
 from minigrad import checkpoint
 from minigrad.data import Transform, transform_from_dict
@@ -103,6 +104,15 @@ class RunFolder:
             self._lock.close()
             (self.path / LOCK).unlink(missing_ok=True)
             self._lock = None
+
+    def discard(self) -> None:
+        """Take a new folder away again, if nothing was learned in it yet."""
+        if any((self.path / name).exists() for name in (METRICS, CHECKPOINT, MODEL)):
+            return
+        self.close()
+        (self.path / CONFIG).unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -215,11 +225,13 @@ class RunFolder:
         arrays, metadata = checkpoint.load(path)
         _check_architecture(path, metadata)
         self.check_own(path, metadata)
+        if "training" not in metadata:
+            raise ValueError(f"{str(path)!r} is no checkpoint: it does not say how far it is")
         try:
-            values = json.loads(metadata.get("training", ""))
+            values = json.loads(metadata["training"])
             training.load_state_dict({"arrays": arrays, "values": values})
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{str(path)!r} does not fit this run: {error}") from None
+            raise ValueError(f"{str(path)!r} does not fit this run: {in_one_line(error)}") from None
         return True
 
     def check_own(self, file: Path, metadata: Mapping[str, str]) -> None:
@@ -310,7 +322,7 @@ def load_model(path: str | Path) -> Model:
         net = network(recipe, len(classes), channels)
         net.load_state_dict(state)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{str(file)!r}: {error}") from None
+        raise ValueError(f"{str(file)!r}: {in_one_line(error)}") from None
     return Model(net.eval(), recipe, tuple(classes), transform)
 
 

@@ -142,6 +142,9 @@ def train(context: click.Context, resume: Path | None, **options: Any) -> None:
             machine=platform.machine(),
         )
         _train(folder, recipe, net, opened, options, started)
+    except Exception:
+        folder.discard()
+        raise
     finally:
         folder.close()
 

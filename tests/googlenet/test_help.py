@@ -81,7 +81,7 @@ def complete(monkeypatch, line):
 
 
 def test_a_shell_completes_runs(place, monkeypatch):
-    shutil.copytree("stopped", "runs/second")
+    shutil.move("stopped", "runs/second")
     for start in ("", "r", "runs/"):
         for command in ("evaluate", "predict"):
             found = complete(monkeypatch, f"googlenet {command} {start}")

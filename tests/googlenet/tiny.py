@@ -7,6 +7,7 @@ import dataclasses
 import io
 import signal
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -26,13 +27,20 @@ def narrow(stage):
     return stage
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    """Make every network of this module a narrow one."""
+@contextmanager
+def narrow_networks():
+    """Make every network narrow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(architecture, "STAGES", tuple(map(narrow, architecture.STAGES)))
         patch.setattr(architecture, "AUX_CHANNELS", 2)
         patch.setattr(architecture, "AUX_FEATURES", 4)
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """Make every network of this module narrow."""
+    with narrow_networks():
         yield
 
 
