@@ -15,7 +15,7 @@ from minigrad.data import DataLoader, Dataset, Transform
 WORST = 20  # mistakes that are shown
 
 
-class Numbered:
+class TestPictures:
     """A dataset whose labels are the places of its pictures: which ones a loader left out shows."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -138,7 +138,9 @@ def examine(
     RuntimeError
         When a picture cannot be read, and was not to be skipped.
     """
-    loader = DataLoader(Numbered(dataset), classifier.batch_size, transform=transform, **reading)
+    loader = DataLoader(
+        TestPictures(dataset), classifier.batch_size, transform=transform, **reading
+    )
     indices, logits = [], []
     for images, places in loader:
         indices.append(places.numpy())

@@ -16,6 +16,19 @@ def sentence(error: BaseException) -> str:
     return str(error)
 
 
+def in_one_line(error: Exception, most: int = 2) -> str:
+    r"""Say what an error says over several lines in one: its first lines, and how many more.
+
+    Examples
+    --------
+    >>> in_one_line(ValueError("does not fit:\n  missing: a\n  missing: b\n  missing: c"))
+    'does not fit: missing: a, missing: b, and 1 more'
+    """
+    head, *lines = (line.strip() for line in str(error).splitlines() or [""])
+    more = [f"and {len(lines) - most} more"] if len(lines) > most else []
+    return " ".join([head, ", ".join(lines[:most] + more)]).strip()
+
+
 def printable(name: str) -> str:
     r"""Return a name as text for a screen: a file may be called anything.
 

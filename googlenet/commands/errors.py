@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from googlenet.sentences import sentence
+
 FAILURE, USAGE, STOPPED = 1, 2, 130  # STOPPED is what a shell makes of Ctrl-C
 
 
@@ -19,11 +21,14 @@ class Usage(click.ClickException):
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """Take a ValueError for a mistake in what was asked for, and not for a failure."""
+    """Take a ValueError for a mistake in what was asked for, and not for a failure.
+
+    So is a file where a folder was asked for, and a folder that is not there or not for us.
+    """
     try:
         yield
-    except ValueError as error:
-        raise Usage(str(error)) from error
+    except (ValueError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise Usage(sentence(error)) from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from googlenet.commands.errors import usage
+from googlenet.commands.errors import Usage, usage
 from googlenet.commands.options import RunPath, computing, load
 from googlenet.evaluation import Evaluation, examine, of_classes
 from googlenet.pictures import fingerprint
@@ -76,8 +76,11 @@ def evaluate(
     Without --data or --test-data on the pictures that the run itself was tested on. Writes
     evaluation.json, predictions.csv, confusion.csv, confusion.png and mistakes.png.
     """
-    model, classifier = load(run, options)
     home = run if run.is_dir() else run.parent
+    folder = output or home / "evaluation"
+    if folder.exists() and not folder.is_dir():
+        raise Usage(f"output: a folder was needed, but this is a file: {str(folder)!r}")
+    model, classifier = load(run, options)
     if data is None and test_data is None:
         examined = _own(RunFolder(home), model)
     else:
@@ -91,7 +94,6 @@ def evaluate(
             workers=options["workers"], on_error=on_error or examined.on_error,
         )  # fmt: skip
     result = _result(evaluation, examined, classifier.precision, classifier.batch_size)
-    folder = output or home / "evaluation"
     _write(folder, evaluation, pictures, result)
     if as_json:
         click.echo(json.dumps({**result, "folder": str(folder)}))

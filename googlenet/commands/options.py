@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 import minigrad
 from googlenet.classify import BATCH, Classifier
-from googlenet.commands.errors import usage
+from googlenet.commands.errors import Usage, usage
 from googlenet.recipes import PRECISIONS
 from googlenet.run_folder import CONFIG, MODEL, Model, load_model
 
@@ -95,6 +95,8 @@ def computing(command: Callable) -> Callable:
 
 def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
     """Read the model of a run, and get it ready to compute as the options say."""
+    if not run.exists():
+        raise Usage(f"there is no run {str(run)!r}")
     if options["threads"] is not None:
         with usage():
             minigrad.set_num_threads(options["threads"])

@@ -46,27 +46,27 @@ def runs(folder: Path, check: bool, as_json: bool) -> None:
 
 
 def _show(console: Console, found: list[Run]) -> None:
-    made = Table(box=None, padding=(0, 1))
+    made = Table(box=None, padding=(0, 2, 0, 0))
     made.add_column("run", overflow="fold")
     made.add_column("begun", no_wrap=True)
     made.add_column("state", no_wrap=True)
-    made.add_column("epochs", justify="right", no_wrap=True)
-    for name in ("best", "last", "time", "parameters"):
+    for name in ("epochs", "best", "last", "time", "parameters"):
         made.add_column(name, justify="right", no_wrap=True)
-    made.add_column("data", overflow="fold")
+    made.add_column("data", overflow="fold", min_width=8)
     for run in found:
         made.add_row(
             Text(printable(run.name)),
             run.when[:16],
             Text(run.state, COLOURS[run.state]),
-            "–" if run.epochs is None else f"{run.epochs_done}/{run.epochs}",
+            "–" if run.epochs is None else f"{run.epochs_done or 0}/{run.epochs}",
             _share(run.best_accuracy),
             _share(run.last_accuracy),
             _time(run.seconds),
             "–" if run.parameters is None else f"{run.parameters:,}",
             Text(printable(run.data or "–")),
         )
-    console.print(made)
+    wide = max(console.width, console.measure(made, options=console.options.update(width=10**4))[1])
+    console.print(made, width=console.width if console.is_terminal else wide, soft_wrap=True)
     for run in found:  # sentences have no place in a table
         if run.note:
             line = f"{printable(run.name)}: {run.state}, {printable(run.note)}"

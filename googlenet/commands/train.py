@@ -16,6 +16,7 @@ from click.core import ParameterSource
 import minigrad
 from googlenet.anomaly import NotFiniteError
 from googlenet.commands.errors import FAILURE, STOPPED, Usage, usage
+from googlenet.commands.options import RunPath
 from googlenet.health import Health
 from googlenet.labels import check_labels
 from googlenet.log import Log
@@ -106,7 +107,7 @@ Examples:
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=RunPath(),
     metavar="RUN",
     help="Go on with a run that was stopped; its folder knows all options.",
 )
@@ -171,6 +172,9 @@ def _begin(options: dict[str, Any], log: Log) -> None:
             machine=platform.machine(),
         )
         _train(folder, recipe, net, opened, options, log)
+    except Exception:
+        folder.discard()
+        raise
     finally:
         folder.close()
 
