@@ -28,6 +28,7 @@ SECTIONS = {
     "overhead": "what autograd costs a node, and its share of a step",
     "startup": "from the command to the first batch; imports",
     "loader": "pictures a second through the data loader",
+    "pictures": "photographs from files, a second and core",
     "memory": "peak memory of a step",
     "gpu": "the same network on a GPU, where there is one",
 }

@@ -198,7 +198,8 @@ def _channels_first(image: Image.Image, channels: int, background: Sequence[int]
     if image.has_transparency_data:
         behind = Image.new("RGBA", image.size, (*background, 255))
         image = Image.alpha_composite(behind, image.convert("RGBA"))
-    pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+    mode = "RGB" if channels == 3 else "L"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return pixels.transpose(2, 0, 1) if channels == 3 else pixels[np.newaxis]
 
 
