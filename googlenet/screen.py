@@ -1,6 +1,7 @@
 """What a training run shows: compilation, a bar for each epoch, a row when it is over."""
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -49,7 +50,7 @@ class Screen:
 
     @contextmanager
     def showing(self, done: int = 0) -> Iterator["Screen"]:
-        """Keep the bar on the screen, and tell of kernels being compiled.
+        """Keep the bar on the screen, tell of kernels being compiled, and of what is warned of.
 
         Parameters
         ----------
@@ -57,7 +58,9 @@ class Screen:
             How many pictures an earlier part of this run has gone through.
         """
         self.bar.update(self.task, completed=done)
-        with self.bar, minigrad.on_compile(self._compiling):
+        with self.bar, minigrad.on_compile(self._compiling), warnings.catch_warnings():
+            warnings.filterwarnings("always", "DataLoader: ", RuntimeWarning)
+            warnings.showwarning = lambda message, *place: self._line(str(message), "yellow")
             yield self
 
     def _compiling(self, kernel: str) -> None:
@@ -111,4 +114,4 @@ class Screen:
         self.bar.update(self.task, description=f"epoch {following}/{self.epochs}")
 
     def _line(self, text: str, style: str | None = None) -> None:
-        self.console.print(text, style=style, highlight=False, soft_wrap=True)
+        self.console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
