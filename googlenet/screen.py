@@ -60,6 +60,8 @@ class Screen:
         self.bar.update(self.task, completed=done)
         with self.bar, minigrad.on_compile(self._compiling), warnings.catch_warnings():
             warnings.filterwarnings("always", "DataLoader: ", RuntimeWarning)
+            # Counted once, at the end.
+            warnings.filterwarnings("ignore", "DataLoader: samples left out of", RuntimeWarning)
             warnings.showwarning = lambda message, *place: self._line(str(message), "yellow")
             yield self
 

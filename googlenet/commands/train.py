@@ -343,8 +343,8 @@ def _headline(net: GoogLeNet, recipe: Recipe, opened: OpenedDataset, where: str)
     return (
         f"GoogLeNet, {parameters:,} parameters, {recipe.image_size}×{recipe.image_size} pixels: "
         f"{len(opened.training):,} pictures, {recipe.epochs} epochs, batches of "
-        f"{recipe.batch_size}, {computing}\n{opened.description}"
-    ) + "".join(f"\nno test picture of {name!r}" for name in missing_classes(opened.test))
+        f"{recipe.batch_size}, {computing}\ndata: {opened.description}"
+    ) + "".join(f"\nno test picture of the class {name!r}" for name in missing_classes(opened.test))
 
 
 def _say_what_was_left_out(console: Console, training: Training) -> None:
