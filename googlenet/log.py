@@ -77,6 +77,9 @@ class Log:
         self.epoch_number, self.done = done // pictures + 1, done % pictures
         self.compiled = 0
         with minigrad.on_compile(self.compiling), warnings.catch_warnings():
+            warnings.filterwarnings("always", "DataLoader: ", RuntimeWarning)
+            # These are counted once, at the end.
+            warnings.filterwarnings("ignore", "DataLoader: samples left out of", RuntimeWarning)
             usual = warnings.showwarning
 
             def show(message: Any, category: Any, *where: Any, **more: Any) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from googlenet.classify import Classifier, probabilities
+from googlenet.pictures import reading
 from minigrad.data import Transform, read_image
 from minigrad.data.images import SUFFIXES
 
@@ -86,15 +87,15 @@ def predict(
     ------
     Prediction
     """
-    channels = classifier.net.in_channels
+    how = reading(classifier.net.image_size, classifier.net.in_channels)
     room = AHEAD * classifier.batch_size
-    reading: queue.Queue[tuple[str, Future] | BaseException | None] = queue.Queue(room)
+    coming: queue.Queue[tuple[str, Future] | BaseException | None] = queue.Queue(room)
     left = threading.Event()  # the consumer has: nobody reads the queue any more
 
     def read(picture: str | OSError) -> np.ndarray:
         if isinstance(picture, OSError):
             raise picture
-        image = read_image(picture, channels)
+        image = read_image(picture, **how)
         try:
             return transform(image, np.random.default_rng(0))
         except ValueError as error:
@@ -104,12 +105,12 @@ def predict(
         try:
             for picture in pictures:
                 name = picture.filename if isinstance(picture, OSError) else picture
-                if not _put(reading, (name, pool.submit(read, picture)), left):
+                if not _put(coming, (name, pool.submit(read, picture)), left):
                     return
             end: BaseException | None = None
         except BaseException as error:  # of who names the pictures; raised where it is heard
             end = error
-        _put(reading, end, left)
+        _put(coming, end, left)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="googlenet-read") as pool:
         # A daemon: it may wait for a name from a pipe when everything else has ended.
@@ -117,7 +118,7 @@ def predict(
         try:
             more = True
             while more:
-                batch, more = _batch(reading, classifier.batch_size)
+                batch, more = _batch(coming, classifier.batch_size)
                 yield from _computed(classifier, batch)
         finally:
             left.set()

@@ -171,7 +171,7 @@ class Training:
     ) -> None:
         minigrad.manual_seed(recipe.seed)
         self.net, self.recipe = net, recipe
-        changed, self.transform = transforms(recipe, training)
+        changed, self.transform = transforms(recipe, training, reading.get("on_error", "raise"))
         reading["device"] = next(net.parameters()).device
         self.batches = DataLoader(
             training, recipe.batch_size, shuffle=True, seed=recipe.seed, transform=changed,

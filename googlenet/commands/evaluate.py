@@ -18,7 +18,7 @@ from rich.text import Text
 from googlenet.commands.errors import Usage, usage
 from googlenet.commands.options import RunPath, computing, load
 from googlenet.evaluation import Evaluation, examine, of_classes
-from googlenet.pictures import fingerprint
+from googlenet.pictures import fingerprint, reading
 from googlenet.run_folder import CONFIG, Model, RunFolder
 from googlenet.sentences import printable
 from minigrad.checkpoint import write_whole
@@ -110,7 +110,7 @@ def _own(folder: RunFolder, model: Model) -> Examined:
         )
     config = folder.config()
     asked = config["asked"]
-    pictures, description = _open(asked["data"], asked["test_data"], asked["channels"])
+    pictures, description = _open(asked["data"], asked["test_data"], model)
     of_classes(pictures, model.classes, f"the data of {str(folder.path)!r}")
     if fingerprint(pictures) != config["fingerprints"].get("test"):
         raise ValueError(
@@ -125,10 +125,10 @@ def _other(data: str | None, test_data: str | None, model: Model, home: Path) ->
     channels = model.net.in_channels
     if data is None:
         assert test_data is not None
-        pictures: Dataset = ImageFolder(test_data, channels, classes=model.classes)
+        pictures: Dataset = ImageFolder(test_data, **_reading(model), classes=model.classes)
         description = f"{len(pictures)} pictures in {test_data!r}"
     else:
-        pictures, description = _open(data, test_data, channels)
+        pictures, description = _open(data, test_data, model)
         if pictures[0][0].shape[0] != channels:
             raise ValueError(
                 f"the pictures of {data!r} have {pictures[0][0].shape[0]} channels, but the "
@@ -141,11 +141,15 @@ def _other(data: str | None, test_data: str | None, model: Model, home: Path) ->
     return Examined(pictures, description, own, "raise")
 
 
-def _open(data: str, test_data: str | None, channels: Any) -> tuple[Dataset, str]:
+def _open(data: str, test_data: str | None, model: Model) -> tuple[Dataset, str]:
     """Open data as ``googlenet train`` does, and return what it tests on."""
-    reading = None if data in NAMED else int(channels or 3)
-    opened = open_dataset(data, test=test_data, channels=reading)
+    how = {} if data in NAMED else _reading(model)
+    opened = open_dataset(data, test=test_data, **how)
     return opened.test, opened.description
+
+
+def _reading(model: Model) -> dict[str, Any]:
+    return reading(model.net.image_size, model.net.in_channels)
 
 
 def _result(

@@ -1,12 +1,8 @@
 """``googlenet train``: a new run, or one that goes on."""
 
+import os
 import platform
-import resource
-import signal
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +10,26 @@ import click
 from click.core import ParameterSource
 
 import minigrad
-from googlenet.anomaly import NotFiniteError
-from googlenet.commands.errors import FAILURE, STOPPED, Usage, usage
-from googlenet.commands.options import RunPath
-from googlenet.health import Health
+from googlenet.commands.errors import Usage, usage
+from googlenet.commands.options import RunPath, device_named
+from googlenet.commands.session import Session, saying_how_to_go_on, telling_errors
 from googlenet.labels import check_labels
 from googlenet.log import Log
-from googlenet.model import GoogLeNet
-from googlenet.pictures import fingerprint, some
-from googlenet.recipes import PRECISIONS, Recipe
-from googlenet.run_folder import CHECKPOINT, RunFolder, network
+from googlenet.pictures import fingerprint, reading, some
+from googlenet.recipes import PHOTOGRAPH, PRECISIONS, Recipe, for_photographs
+from googlenet.run_folder import RunFolder
 from googlenet.screen import LOGS, open_log
-from googlenet.train import Training
 from minigrad.data import OpenedDataset, open_dataset
 
 DEFAULT = Recipe()
+NAMED = ("embedded", "fashion-mnist")
 ASKED = ("data", "test_data", "channels", "pictures", "on_error")  # that a run goes on with
+MOVED = ("data", "test_data", "on_error")  # of those, what may be said anew
 GOES_WITH_RESUME = {
-    "resume", "device", "threads", "workers", "cuda_graph", "data", "every", "detect_anomaly",
-    "kind", "quiet",
+    "resume", "device", "threads", "workers", "cuda_graph", "every", "detect_anomaly", "kind",
+    "quiet", *MOVED,
 }  # fmt: skip
+SKIPPING = "--on-error skip goes on without such pictures"
 
 EXAMPLE = """\b
 Examples:
@@ -53,12 +49,20 @@ Examples:
 )
 @click.option("--test-data", metavar="FOLDER", help="Of pictures to test on.  [default: a fifth]")
 @click.option("--channels", type=click.Choice(["1", "3"]), help="Of pictures in a folder.")
-@click.option("--image-size", default=DEFAULT.image_size, show_default=True, help="Pixels.")
 @click.option(
-    "--batch-size", default=DEFAULT.batch_size, show_default=True, help="Pictures in one step."
+    "--image-size",
+    type=int,
+    help=f"Pixels.  [default: {DEFAULT.image_size}; of a folder, {PHOTOGRAPH}]",
 )
 @click.option(
-    "--epochs", default=DEFAULT.epochs, show_default=True, help="Times to go through the pictures."
+    "--batch-size",
+    type=int,
+    help=f"Pictures in one step.  [default: {DEFAULT.batch_size}; of a small folder, fewer]",
+)
+@click.option(
+    "--epochs",
+    type=int,
+    help=f"Times to go through the pictures.  [default: {DEFAULT.epochs}; a small folder, more]",
 )
 @click.option("--lr", default=DEFAULT.lr, show_default=True, help="Adam's learning rate, at most.")
 @click.option(
@@ -136,7 +140,7 @@ def train(
     Leaves a folder with metrics.csv, curves.png, config.json and model.safetensors.
     """
     log = open_log(kind, quiet)
-    with _telling_errors(log):
+    with telling_errors(log):
         if options["threads"] is not None:
             with usage():
                 minigrad.set_num_threads(options["threads"])
@@ -153,16 +157,17 @@ def train(
 
 def _begin(options: dict[str, Any], log: Log) -> None:
     """Begin a new run."""
-    with usage():
-        recipe, where = _recipe(options), _check_device(options["device"])
-        opened, channels = _open(options)
+    with usage(), saying_how_to_go_on(SKIPPING):
+        recipe, where = _recipe(options), device_named(options["device"])
+        opened, channels = _open(options, recipe)
+        recipe = _fitting(recipe, opened, options)
         check_labels(opened.training, opened.test, log.warn)
-        net = _network(recipe, opened, channels, where)
+        session = Session(recipe, opened, channels, where, options, log)
     folder = RunFolder.create(options["run"])  # now that nothing is wrong with what was asked for
     try:
         folder.write_config(
             recipe,
-            asked={n: options[n] for n in ASKED},
+            asked={n: options[n] for n in ASKED} | _places(options),
             data=opened.description,
             fingerprints=_marks(opened),
             classes=list(opened.training.classes),
@@ -171,7 +176,7 @@ def _begin(options: dict[str, Any], log: Log) -> None:
             python=platform.python_version(),
             machine=platform.machine(),
         )
-        _train(folder, recipe, net, opened, options, log)
+        session.run(folder)
     except Exception:
         folder.discard()
         raise
@@ -184,197 +189,81 @@ def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
     config, recipe = folder.config(), folder.recipe()
     if folder.finished:
         raise Usage(f"the run {str(folder.path)!r} is finished: there is nothing to resume")
-    asked = {**options, **config["asked"]}
-    if options["data"] != "embedded":
-        asked["data"] = options["data"]  # the folder was moved
-    opened, channels = _open(asked)
+    anew = {name: options[name] for name in MOVED if _given(name)}
+    asked = {**options, **config["asked"], **anew}
+    if asked["data"] not in NAMED and not os.path.isdir(asked["data"]):
+        raise Usage(
+            f"there is no folder {asked['data']!r} any more; if it was moved, say where it is: "
+            "--data FOLDER"
+        )
+    opened, channels = _open(asked, recipe)
     for part, mark in _marks(opened).items():
         if config["fingerprints"].get(part) != mark:
             raise ValueError(
                 f"the {part} pictures are not those that the run {str(folder.path)!r} began with; "
                 "it can only go on with the same"
             )
-    net = _network(recipe, opened, channels, _check_device(options["device"]))
-    _train(folder, recipe, net, opened, asked, log)
+    with saying_how_to_go_on(SKIPPING):
+        session = Session(recipe, opened, channels, device_named(options["device"]), asked, log)
+    session.run(folder)
 
 
-def _train(
-    folder: RunFolder,
-    recipe: Recipe,
-    net: GoogLeNet,
-    opened: OpenedDataset,
-    options: dict[str, Any],
-    log: Log,
-) -> None:
-    """Train, from where the folder's checkpoint is if there is one, until the end or a signal."""
-    where = next(net.parameters()).device
-    with minigrad.cuda.device(where):
-        training = Training(
-            net, recipe, opened.training, opened.test, options["cuda_graph"],
-            options["detect_anomaly"], workers=options["workers"], on_error=options["on_error"],
-        )  # fmt: skip
-        folder.training, folder.every = training, options["every"]
-        begun = folder.resume(training)
-        log.say("begin", _headline(net, recipe, opened, where), **_facts(folder, net, where))
-        if begun:
-            log.say("resumed", f"going on after {_place(training)}", **_steps(training))
-        health = Health(log.warn, recipe, opened.training, opened.test, training.batches)
-        done = len(training.history) * len(opened.training) + training.means.count
-        showing = log.showing(recipe.epochs, len(opened.training), done)
-        with _stopping(training, log), showing, _explaining(training, folder):
-            finished = training.run(health, log, folder)
-            if finished:
-                folder.finish(opened.training.classes, training.transform)
-        if not finished:
-            folder.keep()
-            again = f"googlenet train --resume {folder.path}"
-            text = f"stopped after {_place(training)}; go on with: {again}"
-            log.say("stopped", text, **_steps(training), run=str(folder.path))
-            raise SystemExit(STOPPED)
-    result, seconds = training.history[-1], time.perf_counter() - log.started
-    log.say(
-        "end",
-        f"test accuracy {result['test_accuracy']:.4f} after {seconds:.0f} s, peak memory "
-        f"{_peak_memory():.2f} GiB; run folder: {folder.path}",
-        run=str(folder.path),
-        test_accuracy=result["test_accuracy"],
-        test_loss=result["test_loss"],
-        epochs=len(training.history),
-        peak_memory_gib=_peak_memory(),
-    )
+def _recipe(options: dict[str, Any]) -> Recipe:
+    """Make the recipe of what was asked for, and of what suits it."""
+    asked = {n: v for n, v in options.items() if hasattr(DEFAULT, n) and v is not None}
+    fitting = {} if options["data"] in NAMED else {"image_size": PHOTOGRAPH}
+    return Recipe(**{**fitting, **asked})
 
 
-def _network(recipe: Recipe, opened: OpenedDataset, channels: int, where: str) -> GoogLeNet:
-    minigrad.manual_seed(recipe.seed)
-    return network(recipe, len(opened.training.classes), channels).to(where)
+def _fitting(recipe: Recipe, opened: OpenedDataset, options: dict[str, Any]) -> Recipe:
+    """Return the recipe with batches and epochs that suit a folder, where none were asked for."""
+    if options["data"] in NAMED:
+        return recipe
+    fitting: dict[str, Any] = for_photographs(len(opened.training))
+    return replace(recipe, **{n: v for n, v in fitting.items() if options[n] is None})
+
+
+def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
+    """Open the data; return it and the number of channels of its pictures."""
+    named = asked["data"] in NAMED
+    channels = 1 if named else int(asked["channels"] or 3)
+    if named and asked["channels"]:
+        raise ValueError(f"channels goes with a folder of pictures, not with {asked['data']!r}")
+    how: dict[str, Any] = {} if named else reading(recipe.image_size, channels)
+    opened = open_dataset(asked["data"], test=asked["test_data"], **how)
+    if len(opened.training.classes) < 2:
+        raise ValueError(f"{asked['data']!r} has one class only, and nothing to tell it from")
+    if len(opened.test) == 0:
+        raise ValueError(
+            f"no class in {asked['data']!r} has a second picture to be held out for the test; "
+            "give a folder of others: --test-data"
+        )
+    if asked["pictures"] is not None:
+        opened = opened._replace(training=some(opened.training, asked["pictures"]))
+    return opened, channels
+
+
+def _places(options: dict[str, Any]) -> dict[str, str]:
+    """Say where the folders are, from wherever the run is gone on with."""
+    folders = {n: options[n] for n in ("data", "test_data") if options[n] not in (None, *NAMED)}
+    return {name: os.path.abspath(folder) for name, folder in folders.items()}
 
 
 def _marks(opened: OpenedDataset) -> dict[str, str]:
     return {"training": fingerprint(opened.training), "test": fingerprint(opened.test)}
 
 
-def _recipe(options: dict[str, Any]) -> Recipe:
-    return Recipe(**{name: value for name, value in options.items() if hasattr(DEFAULT, name)})
-
-
-def _check_device(name: str) -> str:
-    """Return the device that is meant, by its full name."""
-    if name == "auto":
-        return minigrad.cuda.preferred_device()
-    return minigrad.tensor(0.0, device=name).device
-
-
-def _open(asked: dict[str, Any]) -> tuple[OpenedDataset, int]:
-    """Open the data; return it and the number of channels of its pictures."""
-    named = asked["data"] in ("embedded", "fashion-mnist")
-    channels = 1 if named else int(asked["channels"] or 3)
-    if named and asked["channels"]:
-        raise ValueError(f"channels goes with a folder of pictures, not with {asked['data']!r}")
-    opened = open_dataset(
-        asked["data"], test=asked["test_data"], channels=None if named else channels
-    )
-    if asked["pictures"] is not None:
-        opened = opened._replace(training=some(opened.training, asked["pictures"]))
-    return opened, channels
-
-
 def _refuse_options(context: click.Context) -> None:
     """Refuse options beside --resume that the run folder decides."""
     for name in context.params:
-        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and name not in GOES_WITH_RESUME:
+        if _given(name) and name not in GOES_WITH_RESUME:
             option = "--" + name.replace("_", "-")
             raise click.UsageError(
                 f"{option} does not go with --resume: the run goes on as it began"
             )
 
 
-@contextmanager
-def _telling_errors(log: Log) -> Iterator[None]:
-    """Let programs that read the log know of an error, before it ends the program."""
-    try:
-        yield
-    except click.ClickException as error:
-        log.say("error", error.message, message=error.message, code=error.exit_code)
-        raise
-    except (ValueError, OSError, RuntimeError, minigrad.DeviceError) as error:
-        log.say("error", str(error), message=str(error), code=FAILURE)
-        raise
-
-
-@contextmanager
-def _explaining(training: Training, folder: RunFolder) -> Iterator[None]:
-    """Say of numbers that are not finite when they came up, and what to do."""
-    try:
-        yield
-    except NotFiniteError as error:
-        recipe = training.recipe
-        tries = f"Try a lower --lr (now {recipe.lr:g})"
-        tries += "" if recipe.precision == "float32" else ", or --precision float32"
-        kept = folder.path / CHECKPOINT
-        tries += f". {str(kept)!r} is from before" if kept.is_file() else ""
-        raise NotFiniteError(f"{_where(training)}: {error}. {tries}") from error
-
-
-@contextmanager
-def _stopping(training: Training, log: Log) -> Iterator[None]:
-    """Let Ctrl-C, and a polite kill, end the step that is going on; the second time, at once."""
-
-    def stop(number: int, frame: Any) -> None:
-        if training.stopping:
-            raise KeyboardInterrupt
-        training.stop()
-        log.say("stopping", "stopping after this step (Ctrl-C again: at once)")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _headline(net: GoogLeNet, recipe: Recipe, opened: OpenedDataset, where: str) -> str:
-    parameters = sum(parameter.size for parameter in net.parameters())
-    computing = f"{minigrad.get_num_threads()} threads" if where == "cpu" else where
-    return (
-        f"GoogLeNet, {parameters:,} parameters, {recipe.image_size}×{recipe.image_size} pixels: "
-        f"{len(opened.training):,} pictures, {recipe.epochs} epochs, {computing}"
-    )
-
-
-def _facts(folder: RunFolder, net: GoogLeNet, where: str) -> dict[str, Any]:
-    """Tell programs what is being trained."""
-    return {
-        "run": str(folder.path),
-        "config": folder.config(),
-        "parameters": sum(parameter.size for parameter in net.parameters()),
-        "device": where,
-        "threads": minigrad.get_num_threads(),
-    }
-
-
-def _place(training: Training) -> str:
-    """Say how far a training is."""
-    steps = training.batches.state_dict()["batches"]
-    return f"epoch {len(training.history)}" + (f" and {steps} steps" if steps else "")
-
-
-def _where(training: Training) -> str:
-    """Name the step that a training is at."""
-    place = training.batches.state_dict()
-    if place["batches"] == 0:
-        return f"at the end of epoch {place['epoch']}"
-    return f"in step {place['batches']} of epoch {place['epoch'] + 1}"
-
-
-def _steps(training: Training) -> dict[str, int]:
-    """Tell programs how far a training is."""
-    steps = training.batches.state_dict()["batches"]
-    return {"epochs": len(training.history), "steps_of_epoch": steps}
-
-
-def _peak_memory() -> float:
-    """Return the most memory this process has held, in GiB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+def _given(name: str) -> bool:
+    """Tell whether an option was given on the command line."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE

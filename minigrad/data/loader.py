@@ -69,13 +69,16 @@ class DataLoader:
     on_error
         What to do about a sample that cannot be read or transformed: "raise", or "skip" to leave
         it out. Its batch is then smaller, or passed over when nothing is left of it. A warning
-        names each such sample once, and another tells how many there were when an epoch ends.
+        names each such sample once; another tells how many there were at the end of an epoch that
+        met new ones.
 
     Attributes
     ----------
     epoch
         The epoch that the next iteration will be. Every ``iter(loader)`` takes one, whether or not
         it is followed to the end.
+    left_out
+        The indices of the samples that were left out, of all iterations.
     seconds_waited
         How long iterations have waited for batches, in total; it may be set back to 0. So much
         faster could a program be with a faster loader. Batches that themselves had to wait, because
@@ -153,7 +156,7 @@ class DataLoader:
         self.on_error = on_error
         self.seconds_waited = 0.0
         self._pace = Pace()
-        self._left_out: set[int] = set()  # the samples that a warning has named
+        self.left_out: set[int] = set()
         self.set_epoch(0)
 
     def __len__(self) -> int:
@@ -225,6 +228,7 @@ class DataLoader:
 
     def _iterate(self, place: Place) -> Iterator[Batch]:
         samples = Samples(self.dataset, self.transform, self.on_error == "skip", self._pace)
+        known = len(self.left_out)
         whole, useful, broken, first = place.batches == 0, False, 0, None
         with closing(self._preparation(samples, place)) as preparation:
             while True:
@@ -251,7 +255,7 @@ class DataLoader:
                 f"DataLoader: none of the {broken} samples of epoch {place.epoch} could be "
                 f"prepared. The first: {first.error}"
             ) from first.error
-        if broken:
+        if len(self.left_out) > known:
             _warn([f"DataLoader: samples left out of epoch {place.epoch}: {broken}"])
         place.epoch, place.batches = place.epoch + 1, 0
 
@@ -271,8 +275,8 @@ class DataLoader:
     def _not_named_before(self, broken: Iterable[Broken]) -> Iterator[str]:
         """Tell of samples that are left out for the first time."""
         for sample in broken:
-            if sample.index not in self._left_out:
-                self._left_out.add(sample.index)
+            if sample.index not in self.left_out:
+                self.left_out.add(sample.index)
                 yield f"{sample.error}; it is left out"
 
 

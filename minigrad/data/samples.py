@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from minigrad.data.batches import Sample
 from minigrad.data.datasets import Dataset
+from minigrad.data.images import ImageError
 from minigrad.data.randomness import EpochRandomness
 from minigrad.data.transforms import Transform
 
@@ -59,8 +60,10 @@ class Samples:
             return image, label
         except Exception as error:
             said = (
-                f"DataLoader: {self.name(index)} could not be prepared: {type(error).__name__}: "
-                f"{error}"
+                f"DataLoader: {error}"
+                if isinstance(error, ImageError)  # which names the file
+                else f"DataLoader: {self.name(index)} could not be prepared: "
+                f"{type(error).__name__}: {error}"
             )
             if isinstance(error, MemoryError):
                 raise RuntimeError(said) from error

@@ -18,7 +18,11 @@ class ChannelStatistics(NamedTuple):
 
 
 def channel_statistics(
-    dataset: Dataset, transform: Transform | None = None, sample: int | None = None, seed: int = 0
+    dataset: Dataset,
+    transform: Transform | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    on_error: str = "raise",
 ) -> ChannelStatistics:
     """Return the mean and the standard deviation of each channel, over all pixels of all images.
 
@@ -36,6 +40,9 @@ def channel_statistics(
         Only so many images, drawn at random without repetition; all, if there are fewer.
     seed
         Of the sample and of the transform.
+    on_error
+        What to do about an image that cannot be read or transformed: "raise", or "skip" to leave
+        it out, as a `DataLoader` does that reads the same images.
 
     Returns
     -------
@@ -46,7 +53,8 @@ def channel_statistics(
     Raises
     ------
     ValueError
-        When there are no images, or they differ in their number of channels.
+        When there are no images, or they differ in their number of channels. Further, what the
+        dataset and the transform raise.
 
     Source
     ------
@@ -61,12 +69,22 @@ def channel_statistics(
     >>> abs(mean[0] - 0.286) < 0.01, abs(std[0] - 0.353) < 0.01
     (True, True)
     """
-    count = 0
+    if on_error not in ("raise", "skip"):
+        raise ValueError(
+            f'channel_statistics: on_error must be "raise" or "skip", but is {on_error!r}'
+        )
+    count = left_out = 0
     mean = squares = np.zeros(1)  # of the pixels so far: the mean, and Σ (x − mean)²
     for index in _chosen(len(dataset), sample, seed):
-        image = dataset[index][0]
-        if transform is not None:
-            image = transform(image, np.random.default_rng([seed, index]))
+        try:
+            image = dataset[index][0]
+            if transform is not None:
+                image = transform(image, np.random.default_rng([seed, index]))
+        except Exception as error:
+            if on_error == "raise" or isinstance(error, MemoryError):
+                raise
+            left_out += 1
+            continue
         if count and len(image) != len(mean):
             raise ValueError(
                 f"channel_statistics: image {index} has {len(image)} channels (shape "
@@ -82,7 +100,12 @@ def channel_statistics(
         mean = mean + apart * (more / (count + more))
         count += more
     if count == 0:
-        raise ValueError("channel_statistics: the dataset holds no pixels")
+        none = (
+            f"none of {left_out} images could be read"
+            if left_out
+            else "the dataset holds no pixels"
+        )
+        raise ValueError(f"channel_statistics: {none}")
     return ChannelStatistics(tuple(mean.tolist()), tuple(np.sqrt(squares / count).tolist()))
 
 

@@ -126,3 +126,32 @@ def test_images_of_different_channels_and_no_images_are_refused():
         channel_statistics(Mixed())
     with pytest.raises(ValueError, match="the dataset holds no pixels"):
         channel_statistics(dataset(np.zeros((0, 1, 2, 2), np.uint8)))
+
+
+def test_images_that_cannot_be_read_are_left_out_if_asked():
+    class Damaged:
+        classes = ("one",)
+
+        def __len__(self):
+            return 10
+
+        def __getitem__(self, index):
+            if index % 3 == 0:
+                raise OSError("cut short")
+            return np.full((1, 2, 2), index, np.uint8), 0
+
+    with pytest.raises(OSError, match="cut short"):
+        channel_statistics(Damaged())
+    found = channel_statistics(Damaged(), on_error="skip")
+    np.testing.assert_allclose(found.mean[0], np.mean([1, 2, 4, 5, 7, 8]) / 255)
+    np.testing.assert_allclose(found.std[0], np.std([1, 2, 4, 5, 7, 8]) / 255)
+    with pytest.raises(ValueError, match="on_error must be"):
+        channel_statistics(Damaged(), on_error="ignore")
+    with pytest.raises(ValueError, match="none of 4 images could be read"):
+        channel_statistics(Damaged(), lambda image, rng: 1 / 0, sample=4, on_error="skip")
+    with pytest.raises(MemoryError):
+        channel_statistics(Damaged(), _out_of_memory, on_error="skip")
+
+
+def _out_of_memory(image, rng):
+    raise MemoryError
