@@ -28,6 +28,7 @@ import numpy as np
 
 from googlenet.anomaly import check_arrays
 from googlenet.model import GoogLeNet
+from googlenet.place import check_place
 from googlenet.recipes import Recipe
 from googlenet.sentences import in_one_line
 from googlenet.train import Metrics, RunningMean, Training
@@ -238,8 +239,9 @@ class RunFolder:
             raise ValueError(f"{str(path)!r} is no checkpoint: it does not say how far it is")
         try:
             values = json.loads(metadata["training"])
+            check_place(values, training.recipe)
             training.load_state_dict({"arrays": arrays, "values": values})
-        except (ValueError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise ValueError(f"{str(path)!r} does not fit this run: {in_one_line(error)}") from None
         return True
 

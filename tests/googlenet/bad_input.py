@@ -251,6 +251,11 @@ CASES = [
         f"'{CONFIG}' was written by a newer version", 1, newer(CONFIG),
     ),
     Case(
+        "a config of an endless version", "evaluate runs/animals",
+        f"'{CONFIG}' does not say its format", 1,
+        lambda: Path(CONFIG).write_text('{"format": Infinity}') and None,
+    ),
+    Case(
         "no config", "evaluate runs/animals",
         "'runs/animals' does not tell what it was tested on", 1, remove(CONFIG),
     ),
