@@ -9,6 +9,9 @@ blind to something:
 * *Laws* see both, on numbers of any size, and exactly where these are integers.
 * *Comparisons* of rungs, threads, dtypes and memory layouts see what went wrong in one of them.
 
+Inside `minigrad.testing.on_device` they hold a GPU to the same, but for those that say why not
+(`Property.cpu_only`).
+
 Examples
 --------
 >>> from minigrad.testing.suite import SUITE
