@@ -123,7 +123,7 @@ class Step:
 
     def _gradients(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Compute all gradients; nothing of it depends on how many steps there were."""
-        outputs = self.net(images.astype(PRECISIONS[self.recipe.precision]))
+        outputs = self.net(in_precision(images, self.recipe.precision))
         total, heads = loss(outputs, labels, self.recipe.label_smoothing)
         self.net.zero_grad()
         self.scaler.scale(total).backward()
@@ -350,12 +350,18 @@ def evaluate(
     means = RunningMean()
     with minigrad.no_grad():
         for images, labels in batches:
-            logits = net(images.astype(PRECISIONS[precision]))
+            logits = net(in_precision(images, precision))
             entropy = F.cross_entropy(logits, labels)
             means.add(len(labels), loss=entropy, correct=accuracy(logits, labels))
             if stopped():
                 return None
     return means.means()["loss"], means.means()["correct"]
+
+
+def in_precision(images: Tensor, precision: str) -> Tensor:
+    """Return a batch in the dtype of a precision: itself, if it is that already."""
+    wanted = PRECISIONS[precision]
+    return images if images.dtype.name == wanted else images.astype(wanted)
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:

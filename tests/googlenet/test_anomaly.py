@@ -47,6 +47,7 @@ def test_an_overflow_on_the_way_forward_names_operation_and_layer(tmp_path):
     """The run stops; the parameters are as before the step, and the checkpoint is the last good."""
     training = small_training()
     folder = RunFolder.create(tmp_path / "run")
+    folder.write_config(Recipe(), **CONFIG)
     folder.training, folder.every = training, 0.0
     weight = training.net.inception_4b.conv_3x3.weight
 
@@ -150,6 +151,7 @@ def test_a_sum_that_overflows_is_no_alarm():
 def test_no_checkpoint_is_written_of_numbers_that_are_not_finite(tmp_path, where):
     training = small_training()
     folder = RunFolder.create(tmp_path / "run")
+    folder.write_config(Recipe(), **CONFIG)
     folder.training, folder.every = training, 1e9
     training.run(After(1, training.stop))
     folder.keep()

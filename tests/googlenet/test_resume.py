@@ -14,6 +14,11 @@ from minigrad.data import ArrayDataset
 
 TIMES = {"seconds", "images_per_second"}
 RECIPE = Recipe(batch_size=3, epochs=2, seed=5)
+CONFIG = {
+    "asked": {"data": "embedded", "test_data": None, "channels": None},
+    "data": "drawn pictures", "fingerprints": {"training": "", "test": ""},
+    "classes": ["a", "b", "c"],
+}  # fmt: skip
 
 
 def pictures(count=8, seed=0, classes="abc"):
@@ -141,7 +146,7 @@ def test_what_it_says_of_time_adds_up(undisturbed):
 
 def stopped_run(path, recipe=RECIPE):
     folder = RunFolder.create(path)
-    folder.write_config(recipe)
+    folder.write_config(recipe, **CONFIG)
     folder.training = run = training(recipe)
     run.run(StopAfter(run, 2), folder)
     folder.keep()
@@ -175,7 +180,7 @@ def test_a_folder_goes_on(tmp_path, undisturbed):
 
 def test_a_run_without_a_checkpoint_begins_anew(tmp_path):
     folder = RunFolder.create(tmp_path / "run")
-    folder.write_config(RECIPE)
+    folder.write_config(RECIPE, **CONFIG)
     assert not folder.resume(training())
 
 
@@ -191,7 +196,7 @@ def test_what_a_kill_left_is_cleared_away(tmp_path):
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
     folder = RunFolder.create(tmp_path / "run")
-    folder.write_config(RECIPE)
+    folder.write_config(RECIPE, **CONFIG)
     with pytest.raises(BlockingIOError, match="another process is training in '.*run'"):
         RunFolder.open(folder.path)
     folder.close()
