@@ -352,8 +352,8 @@ def _facts(folder: RunFolder, net: GoogLeNet, where: str) -> dict[str, Any]:
 
 def _place(training: Training) -> str:
     """Say how far a training is."""
-    steps = training.batches.state_dict()["batches"]
-    return f"epoch {len(training.history)}" + (f" and {steps} steps" if steps else "")
+    epochs, steps = _steps(training).values()
+    return f"epoch {epochs}" + (f" and {steps} steps" if steps else "")
 
 
 def _where(training: Training) -> str:
@@ -366,8 +366,10 @@ def _where(training: Training) -> str:
 
 def _steps(training: Training) -> dict[str, int]:
     """Tell programs how far a training is."""
-    steps = training.batches.state_dict()["batches"]
-    return {"epochs": len(training.history), "steps_of_epoch": steps}
+    place, epochs = training.batches.state_dict(), len(training.history)
+    testing = place["epoch"] > epochs  # all steps of the epoch are done
+    steps = len(training.batches) if testing else place["batches"]
+    return {"epochs": epochs, "steps_of_epoch": steps}
 
 
 def _peak_memory() -> float:
