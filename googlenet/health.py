@@ -133,9 +133,10 @@ class Health:
         steps, pictures = self.steps - self._steps, count - self._count
         new = {n: v - self._sums.get(n, 0.0) for n, v in sums.items() if n.startswith("loss")}
         if not all(map(math.isfinite, new.values())):
+            when = f"{steps} steps" if steps > 1 else "step"
             raise NotFiniteError(
-                f"within the last {steps} steps the loss became infinite or NaN; "
-                "with --detect-anomaly every step is looked at, and the operation named"
+                f"within the last {when} the loss became infinite or NaN; with --detect-anomaly, "
+                "also beside --resume, every step is looked at, and the operation named"
             )
         self._sums, self._count, self._steps = sums, count, self.steps
         before = self._window

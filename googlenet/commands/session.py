@@ -76,7 +76,7 @@ class Session:
             )
             done = len(training.history) * len(opened.training) + training.means.count
             showing = log.showing(training.recipe.epochs, len(opened.training), done)
-            with self._stopping(), showing, self._explaining(folder):
+            with self._stopping(), showing, self._explaining(folder), self._keeping(folder):
                 finished = training.run(health, log, folder)
                 if finished:
                     folder.finish(opened.training.classes, training.transform)
@@ -113,13 +113,15 @@ class Session:
 
     def _place(self) -> str:
         """Say how far the training is."""
-        steps = self.training.batches.state_dict()["batches"]
-        return f"epoch {len(self.training.history)}" + (f" and {steps} steps" if steps else "")
+        epochs, steps = self._steps().values()
+        return f"epoch {epochs}" + (f" and {steps} steps" if steps else "")
 
     def _steps(self) -> dict[str, int]:
         """Tell programs how far the training is."""
-        steps = self.training.batches.state_dict()["batches"]
-        return {"epochs": len(self.training.history), "steps_of_epoch": steps}
+        place, epochs = self.training.batches.state_dict(), len(self.training.history)
+        testing = place["epoch"] > epochs  # all steps of the epoch are done
+        steps = len(self.training.batches) if testing else place["batches"]
+        return {"epochs": epochs, "steps_of_epoch": steps}
 
     def _say_what_was_left_out(self) -> None:
         batches, tested = self.training.batches, self.training.test_batches
@@ -163,6 +165,16 @@ class Session:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    @contextmanager
+    def _keeping(self, folder: RunFolder) -> Iterator[None]:
+        """Where a picture cannot be read, keep what was learned: one may go on without it."""
+        try:
+            yield
+        except RuntimeError as error:
+            if isinstance(error.__cause__, ImageError):
+                folder.keep()
+            raise
 
     @contextmanager
     def _explaining(self, folder: RunFolder) -> Iterator[None]:

@@ -7,6 +7,7 @@ import pytest
 
 import minigrad
 from googlenet.anomaly import Lookout, NotFiniteError, check_arrays
+from googlenet.health import Health
 from googlenet.pictures import some
 from googlenet.recipes import Recipe
 from googlenet.run_folder import CHECKPOINT, RunFolder, network
@@ -118,6 +119,42 @@ def test_parameters_that_were_wrong_already_are_named():
 
     with pytest.raises(NotFiniteError, match=r"before the step already, inception_5a\.pool_proj"):
         training.run(After(2, poison))
+
+
+def test_where_steps_do_not_look_the_watcher_does(tmp_path):
+    """As on a GPU: within the steps since it last looked; and no checkpoint comes of it."""
+    training = small_training()
+    training.step.lookout = None
+    health = Health(print, RECIPE, training.batches.dataset, training.test_batches.dataset)
+    health.every = 0.0
+    folder = RunFolder.create(tmp_path / "run")
+    folder.training, folder.every = training, 0.0
+
+    def poison():
+        training.net.conv1.weight.data[...] = np.nan
+
+    with pytest.raises(NotFiniteError, match="within the last step the loss"):
+        training.run(health, folder, After(2, poison))
+    arrays, _ = checkpoint.load(tmp_path / "run" / CHECKPOINT)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_a_dead_head_of_a_real_network_is_named(monkeypatch):
+    """Its hidden layer gives nothing any more, and the others learn."""
+    monkeypatch.setattr("googlenet.health.WINDOW", 40)
+    minigrad.manual_seed(0)
+    recipe = Recipe(epochs=2, batch_size=8, aux_dropout=0.0, dropout=0.0)
+    training, test = some(FashionMNIST(train=True), 320), some(FashionMNIST(train=False), 32)
+    net = network(recipe, 10, 1)
+    net.aux_4a.fc.bias.data[...] = -1e6
+    said = []
+    run = Training(net, recipe, training, test)
+    health = Health(lambda *what: said.append(what), recipe, training, test, every=0.0)
+    health.patience = 50
+    assert run.run(health)
+    ((kind, text),) = said
+    assert kind == "stuck"
+    assert text.startswith("The 4a head does no better than guessing after 80 steps")
 
 
 def test_healthy_steps_are_only_looked_at(monkeypatch):

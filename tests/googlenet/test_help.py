@@ -7,8 +7,8 @@ import click
 import pytest
 from PIL import Image
 
-import googlenet.commands.train
 from googlenet.cli import cli
+from googlenet.commands.session import Session
 from tests.googlenet.tiny import call, photographs, tiny, train  # noqa: F401 (a fixture)
 
 COMMANDS = {"": cli, **cli.commands}
@@ -52,7 +52,7 @@ def test_every_example_works(line, place, monkeypatch):
         stdin = "\n".join(str(path) for path in place.glob("pictures/*/*.png")).encode()
     if line.startswith("googlenet train"):  # everything but the training itself
         begun = []
-        monkeypatch.setattr(googlenet.commands.train, "_train", lambda *given: begun.append(given))
+        monkeypatch.setattr(Session, "run", lambda *given: begun.append(given))
         shutil.rmtree("runs")
         if "--resume runs/short" in line:
             shutil.copytree("stopped", "runs/short")

@@ -98,7 +98,8 @@ def test_plain_lines_hold_no_control_characters(tmp_path):
     assert all(c == "\n" or c.isprintable() for c in done.stdout)
     lines = [line for line in done.stdout.splitlines() if not line.startswith("Compiling")]
     assert lines[0].startswith("GoogLeNet, 7,182,030 parameters")
-    assert lines[1].startswith("first batch after ")
+    assert lines[1].startswith("data: embedded Fashion-MNIST")
+    assert lines[2].startswith("first batch after ")
     assert [line.split()[0] for line in lines[-4:-1]] == ["epoch", "1", "2"]
     assert lines[-1].startswith("test accuracy 0.")
     assert str(tmp_path / "run") in lines[-1]
