@@ -108,7 +108,7 @@ def test_summary_shows_the_totals_of_the_paper():
         (["train", "--threads", "0"], 2, "count must be a positive integer, got 0"),
         (["train", "--epoch", "3"], 2, "No such option '--epoch'"),
         (["summary", "--classes", "0"], 2, "num_classes must be an integer of at least 1"),
-        (["dance"], 2, "No such command 'dance'"),
+        (["dance"], 2, "there is no command 'dance'"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, code, sentence, tmp_path):
