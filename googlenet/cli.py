@@ -1,7 +1,6 @@
 """The command line: the commands put together, and what becomes of errors."""
 
 import difflib
-import os
 import sys
 
 import click
@@ -75,9 +74,6 @@ def main() -> None:
             raise
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # who read the output has enough of it: `googlenet predict … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
-        sys.exit(FAILURE)
     except (ValueError, OSError, RuntimeError, MemoryError, minigrad.DeviceError) as error:
         if debug:
             raise

@@ -248,12 +248,14 @@ class RunFolder:
     def check_own(self, file: Path, metadata: Mapping[str, str]) -> None:
         """Refuse a file of weights of another run: it would be taken for what it is not.
 
+        One that does not say of which run it is was written before they did, and is taken.
+
         Raises
         ------
         ValueError
             Naming the file.
         """
-        if metadata.get("run") != self._identity():
+        if metadata.get("run", self._identity()) != self._identity():
             raise ValueError(f"{str(file)!r} is of another run than the {CONFIG} beside it")
 
     def _identity(self) -> str:

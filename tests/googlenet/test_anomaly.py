@@ -16,6 +16,10 @@ from minigrad import checkpoint, nn, tensor
 from minigrad.data import FashionMNIST
 
 RECIPE = Recipe(epochs=2, batch_size=16)
+CONFIG = {
+    "asked": {"data": "embedded", "test_data": None, "channels": None},
+    "fingerprints": {}, "classes": [],
+}  # fmt: skip
 
 
 def small_training(**options):
