@@ -29,6 +29,7 @@ SECTIONS = {
     "startup": "from the command to the first batch; imports",
     "loader": "pictures a second through the data loader",
     "pictures": "photographs from files, a second and core",
+    "feeding": "a training step with the loader reading photographs beside it",
     "memory": "peak memory of a step",
     "gpu": "the same network on a GPU, where there is one",
 }
