@@ -31,10 +31,16 @@ SECTIONS = {
     "pictures": "photographs from files, a second and core",
     "feeding": "a training step with the loader reading photographs beside it",
     "memory": "peak memory of a step",
-    "gpu": "the same network on a GPU, where there is one",
+    "gpu-rates": "where there is a GPU: its rates, matrix product, copy",
+    "gpu-training": "a training step on the GPU, and its memory, in four precisions",
+    "gpu-inference": "the network in use on the GPU",
+    "gpu-layers": "every layer by itself on the GPU, batch 128",
 }
 DISTURBED = 0.05  # of the cores
-NEEDS = {"layers": ["machine"], "roofline": ["machine", "layers"]}
+NEEDS = {
+    "layers": ["machine"], "roofline": ["machine", "layers"], "gpu-layers": ["gpu-rates"],
+}  # fmt: skip
+PRECISIONS = "float32", "tf32", "float16", "bfloat16"  # on a GPU: those of benchmarks.gpu.precision
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,14 +48,17 @@ NEEDS = {"layers": ["machine"], "roofline": ["machine", "layers"]}
 @click.option("--quick", is_flag=True, help="Few rounds, small batches: to try the program.")
 @click.option("--compiled", is_flag=True, help="Also torch.compile; takes minutes to compile.")
 @click.option("--rounds", type=click.IntRange(1), help="Turns of each side.")
-@click.option("--batch", type=click.IntRange(1), help="Images, for single layers.  [default: 8]")
+@click.option("--batch", type=click.IntRange(1), help="Images, for single layers and on a GPU.")
+@click.option(
+    "--precision", "precisions", multiple=True, type=click.Choice(PRECISIONS), help="On a GPU."
+)
 @click.option("--threads", type=click.IntRange(1), help="For both sides.  [default: all cores]")
 @click.option("--output", default="benchmarks/results", show_default=True, type=click.Path())
 @click.option("--name", help="Of the files, after the date.  [default: from the machine]")
 @click.option("--list", "listing", is_flag=True, help="List the sections.")
 def main(
     wanted: tuple[str, ...], quick: bool, compiled: bool, rounds: int | None, batch: int | None,
-    threads: int | None, output: str, name: str | None, listing: bool,
+    precisions: tuple[str, ...], threads: int | None, output: str, name: str | None, listing: bool,
 ) -> None:  # fmt: skip
     """Measure minigrad and googlenet beside PyTorch, in one run.
 
@@ -58,7 +67,7 @@ def main(
     """
     if listing:
         for section, what in SECTIONS.items():
-            click.echo(f"{section:10} {what}")
+            click.echo(f"{section:13} {what}")
         return
     sections = chosen(wanted)
     count = threads or len(os.sched_getaffinity(0))
@@ -70,21 +79,30 @@ def main(
     from benchmarks.report import Report
 
     peers.set_threads(count)
-    name = name or "-".join([machine.slug(), *wanted, *(["quick"] if quick else [])])
+    parts = [machine.slug(), *wanted, *precisions, *(["quick"] if quick else [])]
+    name = name or "-".join(parts)
     beginning = Path(output) / f"{time.strftime('%Y-%m-%d')}-{name}"
-    options = Options(rounds, quick, compiled, batch or (2 if quick else 8), count, beginning)
+    images = batch or (2 if quick else 8)
+    options = Options(rounds, quick, compiled, images, count, beginning, batch, precisions)
     report = Report(machine.describe(count), command(), time.strftime("%Y-%m-%d %H:%M"))
     sys.exit(run(sections, options, report, beginning))
 
 
 def chosen(wanted: tuple[str, ...]) -> list[str]:
-    """Return the sections to run, those that others need before them."""
-    unknown = [name for name in wanted if name not in SECTIONS]
+    """Return the sections to run, those that others need before them.
+
+    What stands before a dash names all sections that begin so.
+    """
+    parts = {
+        name: [s for s in SECTIONS if s == name or s.startswith(f"{name}-")] for name in wanted
+    }
+    unknown = [name for name in wanted if not parts[name]]
     if unknown:
         raise click.UsageError(
             f"--only: there is no section {unknown[0]!r}. The sections: {', '.join(SECTIONS)}"
         )
-    needed = {name for section in wanted for name in [*NEEDS.get(section, []), section]}
+    sections = [section for name in wanted for section in parts[name]]
+    needed = {name for section in sections for name in [*NEEDS.get(section, []), section]}
     return [name for name in SECTIONS if name in needed or not wanted]
 
 
@@ -104,7 +122,8 @@ def run(sections: list[str], options: "Options", report: "Report", beginning: Pa
         disturbed: float | None = None
         try:
             with console.status(f"{section}: {SECTIONS[section]}"):
-                for table in importlib.import_module(f"benchmarks.{section}").tables(options):
+                module = importlib.import_module(f"benchmarks.{section.replace('-', '.')}")
+                for table in module.tables(options):
                     if (share := others.share()) is not None:
                         disturbed, others = share, Others()
                     warn(table, disturbed)  # one that was only derived: as those before it

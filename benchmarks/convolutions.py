@@ -57,8 +57,14 @@ def _theirs(
     def laid_out(array: np.ndarray) -> Any:
         return torch.from_numpy(np.ascontiguousarray(array)).contiguous(memory_format=layout)
 
-    x, weight, gradient = laid_out(x), laid_out(weight), laid_out(gradient)
-    bias = torch.from_numpy(bias.copy())
+    tensors = laid_out(x), laid_out(weight), torch.from_numpy(bias.copy()), laid_out(gradient)
+    return peer_step(shape, kind, *tensors)
+
+
+def peer_step(
+    shape: ConvShape, kind: str, x: Any, weight: Any, bias: Any, gradient: Any
+) -> Callable[[], Any]:
+    """Make PyTorch's step of one pass, on tensors of its own."""
     s, p = (shape.stride,) * 2, (shape.padding,) * 2
     if kind == "forward":
 

@@ -79,25 +79,36 @@ def conv_rows(kind: str, options: Options, flops: float) -> Iterator[Row]:
         if kind == "input gradient" and names == ["conv1"]:
             continue  # nobody asks for the gradient of the images
         steps = convolutions.steps(shape, kind)
-        spreads = alternate(steps, options.turns(5))
-        yield {
-            "shape": str(shape), "first": names[0], "names": names, "count": len(names),
-            "flop": shape.flop, "bytes": shape.bytes, "rate": shape.flop / spreads[OURS].median,
-            "share": shape.flop / spreads[OURS].median / flops, **beside(spreads),
-        }  # fmt: skip
+        yield conv_row(shape, names, alternate(steps, options.turns(5)), flops)
+
+
+def conv_row(shape: ConvShape, names: list[str], spreads: dict[str, Spread], flops: float) -> Row:
+    """Return the row of one shape: how fast it is, and what that is of `flops`."""
+    rate = shape.flop / spreads[OURS].median
+    return {
+        "shape": str(shape), "first": names[0], "names": names, "count": len(names),
+        "flop": shape.flop, "bytes": shape.bytes, "rate": rate, "share": rate / flops,
+        **beside(spreads),
+    }  # fmt: skip
 
 
 def other_rows(options: Options, bytes_: float) -> Iterator[Row]:
     """Yield two rows for each layer that is no convolution: forward and backward."""
     for layer in other_layers.layers(options.batch, options.quick):
         for kind, steps in layer.passes():
-            spreads = alternate(steps, options.turns(4))
-            ours, moved = spreads[OURS].median, layer.bytes[kind]
-            yield {
-                "shape": layer.name, "pass": kind, "count": layer.count, "bytes": moved,
-                "rate": moved / ours, "share": moved / ours / bytes_, **beside(spreads),
-                "flop_rate": layer.flop[kind] / ours if layer.flop else None,
-            }  # fmt: skip
+            yield other_row(layer, kind, alternate(steps, options.turns(4)), 1, bytes_)
+
+
+def other_row(
+    layer: other_layers.Layer, kind: str, spreads: dict[str, Spread], size: float, bytes_: float
+) -> Row:
+    """Return the row of one pass, of numbers `size` times as large as float32."""
+    ours, moved = spreads[OURS].median, size * layer.bytes[kind]
+    return {
+        "shape": layer.name, "pass": kind, "count": layer.count, "bytes": moved,
+        "rate": moved / ours, "share": moved / ours / bytes_, **beside(spreads),
+        "flop_rate": layer.flop[kind] / ours if layer.flop else None,
+    }  # fmt: skip
 
 
 def beside(spreads: dict[str, Spread]) -> Row:
@@ -135,7 +146,7 @@ def behind(done: list[Table]) -> Table:
     """List where PyTorch's faster layout is ahead, by the time that costs a step."""
     found = []
     for table in done:
-        kind = table.name.split("/")[1]
+        kind = table.name.split("/")[-1]
         for row in table.rows:
             if "peer" not in row or row["shape"].startswith("all "):
                 continue

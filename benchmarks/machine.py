@@ -109,9 +109,9 @@ def copy_rates(options: Options) -> dict[str, tuple[Spread, float]]:
     return {name: (taken, 2 * source.nbytes / taken.median) for name, taken in times.items()}
 
 
-def roof(options: Options, what: str) -> tuple[str, float]:
+def roof(options: Options, what: str, section: str = "machine") -> tuple[str, float]:
     """Return the faster library of this run at the matrix product or the copy, and its rate."""
-    rows = [row for row in options.done["machine"] if row["what"] == what]
+    rows = [row for row in options.done[section] if row["what"] == what]
     fastest = max(rows, key=lambda row: row["rate"])
     return f"{fastest['side']} ({fastest['size']})", fastest["rate"]
 

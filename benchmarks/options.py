@@ -18,6 +18,10 @@ class Options:
         Whether to time ``torch.compile`` too.
     batch : int
         Images in the batch of the sections that look at single layers.
+    asked_batch : int or None
+        The same, None if it was not asked for: the sections of the GPU choose their own.
+    precisions : tuple of str
+        Names of those that a GPU is measured in; empty for all.
     threads : int
     plots : Path
         Beginning of the names of pictures, without their suffix.
@@ -31,6 +35,8 @@ class Options:
     batch: int = 8
     threads: int = 1
     plots: Path = Path("plots")
+    asked_batch: int | None = None
+    precisions: tuple[str, ...] = ()
     done: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def turns(self, usual: int) -> int:

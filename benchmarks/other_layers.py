@@ -1,7 +1,9 @@
 """Layers that are no convolutions: forward and backward through the public face of either side."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,12 @@ from benchmarks.shapes import (
 from googlenet import architecture
 from minigrad import Tensor, autograd, nn
 from minigrad import functional as F
+from minigrad.data.batches import Labels
 
 Operation = Callable[..., Any]
 CLASSES = 1000
+LARGE = 112  # height and width of the largest map
+EXAMPLES = 8  # that differ
 
 
 @dataclass
@@ -41,6 +46,8 @@ class Layer:
         For "forward" and "backward": what must be moved, what is computed (where it matters).
     random : bool
         Whether the two sides draw, so that their results differ.
+    parameters : int
+        How many of the inputs, the last ones, are parameters of the layer.
     """
 
     name: str
@@ -51,25 +58,32 @@ class Layer:
     bytes: dict[str, int]
     flop: dict[str, int] = field(default_factory=dict)
     random: bool = False
+    parameters: int = 0
 
-    def passes(self) -> Iterator[tuple[str, dict[str, Callable[[], Any]]]]:
+    def passes(
+        self, place: "Place | None" = None
+    ) -> Iterator[tuple[str, dict[str, Callable[[], Any]]]]:
         """Yield the name of a pass and each side's step."""
-        sides = {OURS: self._ours()}
+        place = place or Place()
+        sides = {OURS: self._ours(place)}
         images = self.inputs[0].ndim == 4
-        for name, layout in list(layouts().items())[: None if images else 1]:
-            sides[name] = self._theirs(layout if images else torch.contiguous_format)
+        found = list(layouts(place.dtype).items())
+        for name, layout in found if images else found[:1]:
+            sides[name] = self._theirs(layout if images else torch.contiguous_format, place)
             if not self.random:
                 for kind, mine, other in zip(("forward", "backward"), sides[OURS], sides[name],
                                              strict=True):  # fmt: skip
-                    agree(f"{self.name}, {kind}, {name}", _array(mine()), _array(other()))
+                    what = f"{self.name}, {kind}, {name}"
+                    agree(what, _array(mine()), _array(other()), place.tolerance)
         for i, kind in enumerate(("forward", "backward")):
             if kind in self.bytes:
                 yield kind, {name: steps[i] for name, steps in sides.items()}
 
-    def _ours(self) -> tuple[Callable[[], Any], Callable[[], Any]]:
-        tensors = [Tensor(array, requires_grad=True) for array in self.inputs]
+    def _ours(self, place: "Place") -> tuple[Callable[[], Any], Callable[[], Any]]:
+        images = len(self.inputs) - self.parameters
+        tensors = [place.ours(array, i < images, True) for i, array in enumerate(self.inputs)]
         out = self.ours(*tensors)
-        seed = _gradient(out.data)
+        seed = place.ours(_gradient(out.data)).data.astype(out.dtype)
 
         def backward() -> Any:
             for tensor in tensors:
@@ -79,17 +93,18 @@ class Layer:
 
         return lambda: self.ours(*tensors), backward
 
-    def _theirs(self, layout: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    def _theirs(self, layout: Any, place: "Place") -> tuple[Callable[[], Any], Callable[[], Any]]:
         tensors = [
-            torch.from_numpy(np.ascontiguousarray(array))
-            .contiguous(memory_format=layout if array.ndim == 4 else torch.contiguous_format)
-            .requires_grad_()
-            for array in self.inputs
+            place.theirs(array, layout, i < len(self.inputs) - self.parameters).requires_grad_()
+            for i, array in enumerate(self.inputs)
         ]
-        out = self.theirs(*tensors)
-        seed = torch.from_numpy(_gradient(out.detach().numpy())).contiguous(
-            memory_format=layout if out.ndim == 4 else torch.contiguous_format
-        )
+
+        def forward() -> Any:
+            with place.autocast():
+                return self.theirs(*tensors)
+
+        out = forward()
+        seed = place.theirs(_gradient(np.empty(out.shape, np.float32)), layout).to(out.dtype)
 
         def backward() -> Any:
             for tensor in tensors:
@@ -97,7 +112,51 @@ class Layer:
             out.backward(seed, retain_graph=True)
             return tensors[0].grad
 
-        return lambda: self.theirs(*tensors), backward
+        return forward, backward
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where both sides compute, in which numbers, and how far these let them differ.
+
+    Attributes
+    ----------
+    device, peer : str
+        What we, and PyTorch, call it.
+    dtype : str
+        Of everything on PyTorch's side. Of ours, a layer's parameters stay float32.
+    tolerance : float
+    """
+
+    device: str = "cpu"
+    peer: str = "cpu"
+    dtype: str = "float32"
+    tolerance: float = 1e-3
+
+    def autocast(self) -> AbstractContextManager:
+        """Let PyTorch choose, where numbers have 16 bits, what to compute in 32."""
+        if self.dtype == "float32":
+            return nullcontext()
+        return torch.autocast(self.peer, getattr(torch, self.dtype))
+
+    def ours(self, array: np.ndarray, is_image: bool = True, requires_grad: bool = False) -> Tensor:
+        """Make a tensor of ours; on the CPU, of the array itself as it lies."""
+        if self.device == "cpu":
+            return Tensor(array, requires_grad)
+        few = Tensor(array[:EXAMPLES] if is_image and array.ndim else array).to(self.device)
+        if is_image:
+            few = few.astype(self.dtype)
+        return Tensor(repeated(few.data, array.shape, np.tile), requires_grad)
+
+    def theirs(self, array: np.ndarray, layout: Any, is_image: bool = True) -> Any:
+        """Make a tensor of PyTorch's, images in a memory layout."""
+        few = array[:EXAMPLES] if is_image and array.ndim else array
+        tensor = torch.from_numpy(np.ascontiguousarray(few).reshape(few.shape))
+        tensor = tensor.to(self.peer, getattr(torch, self.dtype))
+        tensor = repeated(tensor, array.shape, torch.Tensor.repeat)
+        return tensor.contiguous(
+            memory_format=layout if array.ndim == 4 else torch.contiguous_format
+        )
 
 
 def layers(batch: int, quick: bool = False) -> Iterator[Layer]:
@@ -109,9 +168,9 @@ def layers(batch: int, quick: bool = False) -> Iterator[Layer]:
             yield make(shape, len(names))
     yield _dropout(batch, 1024, 0.4, 1, "before the main classifier")
     yield _dropout(batch, architecture.AUX_FEATURES, 0.7, 2, "in the heads")
-    yield _dropout(batch, 64 * 112 * 112, 0.5, 0, "of a large map, not in the network")
+    yield _dropout(batch, 64 * LARGE**2, 0.5, 0, "of a large map, not in the network")
     yield _relu((batch, architecture.AUX_FEATURES), 2, "in the heads")
-    yield _relu((batch, 64, 112, 112), 0, "64×112², in the network part of conv1")
+    yield _relu((batch, 64, LARGE, LARGE), 0, f"64×{LARGE}², in the network part of conv1")
     yield _loss(batch)
 
 
@@ -161,6 +220,7 @@ def _linear(shape: LinearShape, count: int) -> Layer:
     return Layer(
         f"linear {shape}", count, [x, weight, bias], F.linear, theirs,
         both(small + weight.nbytes, 2 * (small + weight.nbytes)), both(shape.flop, 2 * shape.flop),
+        parameters=2,
     )  # fmt: skip
 
 
@@ -183,35 +243,63 @@ def _relu(shape: tuple[int, ...], count: int, where: str) -> Layer:
 def _loss(batch: int) -> Layer:
     logits = numbers(batch, CLASSES)
     labels = np.random.default_rng(1).integers(0, CLASSES, batch)
-    target = torch.from_numpy(labels) if torch else None
+
+    @cache
+    def known(device: str) -> Any:  # as a DataLoader brings them to a GPU
+        on_gpu = minigrad.tensor(labels, device=device)
+        return labels if device == "cpu" else Labels(on_gpu.data, labels)
+
+    @cache
+    def target(device: Any) -> Any:
+        return torch.from_numpy(labels).to(device)
+
     return Layer(
-        f"cross-entropy of {CLASSES} classes", 3, [logits], lambda x: F.cross_entropy(x, labels),
-        lambda x: torch.nn.functional.cross_entropy(x, target),
+        f"cross-entropy of {CLASSES} classes", 3, [logits],
+        lambda x: F.cross_entropy(x, known(x.device)),
+        lambda x: torch.nn.functional.cross_entropy(x, target(x.device)),
         both(logits.nbytes, 2 * logits.nbytes),
     )  # fmt: skip
 
 
 def images(batch: int, channels: int, size: int) -> np.ndarray:
     """Make images as they lie in memory within our network: channels last."""
-    rng = np.random.default_rng(channels)
-    return rng.standard_normal((batch, size, size, channels), np.float32).transpose(0, 3, 1, 2)
+    return drawn(channels, (batch, size, size, channels)).transpose(0, 3, 1, 2)
 
 
 def numbers(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape, np.float32)
+    return drawn(0, shape)
+
+
+def drawn(seed: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw a few examples, and repeat them: to draw hundreds takes longer than to time them."""
+    few = (min(EXAMPLES, *shape[:1]), *shape[1:]) if shape else ()
+    values = np.random.default_rng(seed).standard_normal(few, np.float32)
+    return values[np.arange(shape[0]) % EXAMPLES] if shape else np.asarray(values)
+
+
+def repeated(few: Any, shape: tuple[int, ...], tile: Callable[..., Any]) -> Any:
+    """Repeat examples until there are as many as `shape` says: on a GPU, to upload less."""
+    if not shape or len(few) == shape[0]:
+        return few
+    return tile(few, (-(-shape[0] // len(few)), *[1] * (len(shape) - 1)))[: shape[0]]
 
 
 def both(forward: int, backward: int) -> dict[str, int]:
     return {"forward": forward, "backward": backward}
 
 
-def _gradient(like: np.ndarray) -> np.ndarray:
-    """Make a gradient for a result, the same numbers whatever its layout, in its layout."""
-    values = np.random.default_rng(2).standard_normal(like.shape, np.float32)
-    out = np.empty_like(like)
-    out[...] = values
+def _gradient(like: Any) -> np.ndarray:
+    """Make a gradient for a result, the same numbers whatever its layout; NumPy's in its layout."""
+    is_here = isinstance(like, np.ndarray)
+    out = np.empty_like(like) if is_here else np.empty(like.shape, np.float32)
+    out[...] = drawn(2, like.shape)
     return out
 
 
 def _array(tensor: Any) -> np.ndarray:
-    return tensor.data if isinstance(tensor, Tensor) else tensor.detach().numpy()
+    """Return the examples of a result that differ, on the CPU."""
+    part = tensor.data if isinstance(tensor, Tensor) else tensor.detach()
+    part = part[:EXAMPLES] if part.ndim else part
+    if isinstance(tensor, Tensor):
+        return Tensor(part).cpu().data.astype(np.float32)
+    return part.float().cpu().numpy()

@@ -33,11 +33,15 @@ class DisagreementError(AssertionError):
     """The two sides compute different things: timing them would mean nothing."""
 
 
-def layouts() -> dict[str, Any]:
-    """Return PyTorch's memory layouts by the name of the side that uses them; none without it."""
+def layouts(dtype: str = "float32") -> dict[str, Any]:
+    """Return PyTorch's memory layouts by the name of the side that uses them; none without it.
+
+    For 16 bits only the one that tensor cores want.
+    """
     if not torch:
         return {}
-    return {EAGER: torch.contiguous_format, CHANNELS_LAST: torch.channels_last}
+    last = {CHANNELS_LAST: torch.channels_last}
+    return {EAGER: torch.contiguous_format, **last} if dtype == "float32" else last
 
 
 def set_threads(count: int) -> None:

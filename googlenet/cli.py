@@ -1,20 +1,32 @@
 """The command line: the commands put together, and what becomes of errors."""
 
 import difflib
+import os
 import sys
 
 import click
 
 import minigrad
-from googlenet.commands.errors import FAILURE, STOPPED
+from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
+from googlenet.commands.evaluate import evaluate
+from googlenet.commands.predict import predict
+from googlenet.commands.runs import runs
 from googlenet.commands.summary import summary
 from googlenet.commands.train import train
+from googlenet.sentences import sentence
 
 EXAMPLES = """\b
 Examples:
   googlenet train                       on the embedded pictures of clothes
   googlenet train --epochs 2 --seed 7
+  googlenet runs                        what was trained so far
+  googlenet evaluate runs/short         how good one of them is, class by class
+  googlenet predict runs/short bag.png  what a picture shows
   googlenet summary                     the network, stage by stage
+
+\b
+Tab completes commands, options and runs after this, in bash (or zsh_source, fish_source):
+  eval "$(_GOOGLENET_COMPLETE=bash_source googlenet)"
 """
 
 
@@ -43,15 +55,16 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-cli.add_command(train)
-cli.add_command(summary)
+for command in (train, evaluate, predict, runs, summary):
+    cli.add_command(command)
 
 
 def main() -> None:
     """Run the command line; a mistake in what was asked for is one sentence, not a traceback."""
     debug = "--debug" in sys.argv[1:2]
     try:
-        cli.main(standalone_mode=False)
+        with plain_warnings(debug):
+            cli.main(prog_name="googlenet", standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -62,8 +75,11 @@ def main() -> None:
             raise
         error.show()
         sys.exit(error.exit_code)
-    except (ValueError, OSError, RuntimeError, minigrad.DeviceError) as error:
+    except BrokenPipeError:  # who read the output has enough of it: `googlenet predict … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        sys.exit(FAILURE)
+    except (ValueError, OSError, RuntimeError, MemoryError, minigrad.DeviceError) as error:
         if debug:
             raise
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {sentence(error)}", file=sys.stderr)
         sys.exit(FAILURE)

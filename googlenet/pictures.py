@@ -29,13 +29,13 @@ SAMPLE = 500  # photographs that mean and standard deviation are taken from, at 
 MARGIN = 256 / 224  # how much longer than the crop the shorter side is for the test
 
 
-def reading(recipe: Recipe, channels: int) -> dict[str, Any]:
+def reading(image_size: int, channels: int) -> dict[str, Any]:
     """Return how pictures in a folder are read: options of `read_image`.
 
     A large JPEG is decoded at a fraction of its size, which is several times faster, as long as a
     crop of a quarter of its area has no fewer pixels than the network takes.
     """
-    return {"channels": channels, "min_side": 2 * recipe.image_size}
+    return {"channels": channels, "min_side": 2 * image_size}
 
 
 def transforms(
@@ -84,14 +84,6 @@ def some(dataset: Dataset, count: int) -> Dataset:
         return ArrayDataset(dataset.images[kept], dataset.labels[kept], dataset.classes)
     assert isinstance(dataset, ImageFolder)
     return dataset.subset(len(dataset) * i // count for i in range(count))
-
-
-def missing_classes(dataset: Dataset) -> list[str]:
-    """Return the names of the classes that a folder holds no picture of."""
-    if not isinstance(dataset, ImageFolder):
-        return []
-    found = set(dataset.labels.tolist())
-    return [name for label, name in enumerate(dataset.classes) if label not in found]
 
 
 def fingerprint(dataset: Dataset) -> str:

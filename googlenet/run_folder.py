@@ -13,6 +13,7 @@ the new one, and whole.
 
 import csv
 import fcntl
+import hashlib
 import io
 import json
 import time
@@ -23,8 +24,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from googlenet.anomaly import check_arrays
 from googlenet.model import GoogLeNet
+from googlenet.place import check_place
 from googlenet.recipes import Recipe
+from googlenet.sentences import in_one_line
 from googlenet.train import Metrics, RunningMean, Training
 from minigrad import checkpoint
 from minigrad.data import Transform, transform_from_dict
@@ -32,6 +38,7 @@ from minigrad.data import Transform, transform_from_dict
 ARCHITECTURE = "googlenet"
 CONFIG, METRICS, CURVES = "config.json", "metrics.csv", "curves.png"
 CHECKPOINT, MODEL, LOCK = "checkpoint.safetensors", "model.safetensors", ".lock"
+ASKED = ("data", "test_data", "channels")  # by which a run opens its pictures again
 
 
 class RunFolder:
@@ -100,6 +107,15 @@ class RunFolder:
             (self.path / LOCK).unlink(missing_ok=True)
             self._lock = None
 
+    def discard(self) -> None:
+        """Take a new folder away again, if nothing was learned in it yet."""
+        if any((self.path / name).exists() for name in (METRICS, CHECKPOINT, MODEL)):
+            return
+        self.close()
+        (self.path / CONFIG).unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
+
     # -- writing ---------------------------------------------------------------------------------
 
     def step(self, images: int, means: RunningMean, learning_rate: float) -> None:
@@ -129,10 +145,21 @@ class RunFolder:
             checkpoint.write_whole(self.path / METRICS, text.getvalue().encode())
 
     def keep(self) -> None:
-        """Write a checkpoint of the training."""
+        """Write a checkpoint of the training.
+
+        Raises
+        ------
+        NotFiniteError
+            If nothing good could come of it. The checkpoint before it stays.
+        """
         assert self.training is not None
         state = self.training.state_dict()
-        metadata = {"architecture": ARCHITECTURE, "training": json.dumps(state["values"])}
+        check_arrays(state["arrays"], "the checkpoint")
+        metadata = {
+            "architecture": ARCHITECTURE,
+            "run": self._identity(),
+            "training": json.dumps(state["values"]),
+        }
         checkpoint.save(self.path / CHECKPOINT, state["arrays"], metadata)
         self._written = time.monotonic()
 
@@ -142,10 +169,12 @@ class RunFolder:
         from googlenet.curves import draw  # Matplotlib takes half a second to import
 
         training = self.training
+        check_arrays(training.net.state_dict(), "the model")
         self.write_metrics(training.history)
         checkpoint.write_whole(self.path / CURVES, draw(training.history))
         metadata = {
             "architecture": ARCHITECTURE,
+            "run": self._identity(),
             "recipe": json.dumps(asdict(training.recipe)),
             "classes": json.dumps(list(classes)),
             "in_channels": str(training.net.in_channels),
@@ -157,8 +186,26 @@ class RunFolder:
     # -- reading ---------------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
-        """Read ``config.json``."""
-        return checkpoint.load_json(self.path / CONFIG)
+        """Read ``config.json``.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        ValueError
+            If it is damaged, or lacks what it takes to open the data again.
+        """
+        config = checkpoint.load_json(self.path / CONFIG)
+        parts = {"recipe": dict, "asked": dict, "fingerprints": dict, "classes": list}
+        for name, kind in parts.items():
+            if not isinstance(config.get(name), kind):
+                raise ValueError(f"{str(self.path / CONFIG)!r} is not that of a run: no {name!r}")
+        missing = [name for name in ASKED if name not in config["asked"]]
+        if missing:
+            raise ValueError(
+                f"{str(self.path / CONFIG)!r} does not say what was asked for: {', '.join(missing)}"
+            )
+        return config
 
     def recipe(self) -> Recipe:
         """Read the recipe of the run."""
@@ -187,12 +234,33 @@ class RunFolder:
             return False
         arrays, metadata = checkpoint.load(path)
         _check_architecture(path, metadata)
+        self.check_own(path, metadata)
+        if "training" not in metadata:
+            raise ValueError(f"{str(path)!r} is no checkpoint: it does not say how far it is")
         try:
-            values = json.loads(metadata.get("training", ""))
+            values = json.loads(metadata["training"])
+            check_place(values, training.recipe)
             training.load_state_dict({"arrays": arrays, "values": values})
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{str(path)!r} does not fit this run: {error}") from None
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+            raise ValueError(f"{str(path)!r} does not fit this run: {in_one_line(error)}") from None
         return True
+
+    def check_own(self, file: Path, metadata: Mapping[str, str]) -> None:
+        """Refuse a file of weights of another run: it would be taken for what it is not.
+
+        Raises
+        ------
+        ValueError
+            Naming the file.
+        """
+        if metadata.get("run") != self._identity():
+            raise ValueError(f"{str(file)!r} is of another run than the {CONFIG} beside it")
+
+    def _identity(self) -> str:
+        """Sum up what makes this run another than others: recipe, pictures, classes."""
+        config = self.config()
+        parts = [config[name] for name in ("recipe", "fingerprints", "classes")]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _lock_it(self) -> None:
         """Keep other processes out until this one ends, however it does."""
@@ -247,6 +315,8 @@ def load_model(path: str | Path) -> Model:
         raise FileNotFoundError(f"{str(path)!r} is no run folder: there is no {MODEL} in it")
     state, metadata = checkpoint.load(file)
     _check_architecture(file, metadata)
+    if path.is_dir() and (path / CONFIG).is_file():
+        RunFolder(path).check_own(file, metadata)
     try:
         parts = {name: json.loads(metadata[name]) for name in ("recipe", "classes", "transform")}
         channels = int(metadata["in_channels"])
@@ -256,12 +326,26 @@ def load_model(path: str | Path) -> Model:
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ValueError(f"{str(file)!r}: the classes must be a list of names, got {classes!r}")
     try:
+        if channels not in (1, 3):
+            raise ValueError(f"in_channels must be 1 or 3, got {channels}")
+        transform = transform_from_dict(parts["transform"])
+        _try(transform, channels, recipe.image_size)
         net = network(recipe, len(classes), channels)
         net.load_state_dict(state)
-        transform = transform_from_dict(parts["transform"])
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{str(file)!r}: {error}") from None
+        raise ValueError(f"{str(file)!r}: {in_one_line(error)}") from None
     return Model(net.eval(), recipe, tuple(classes), transform)
+
+
+def _try(transform: Transform, channels: int, size: int) -> None:
+    """Make sure that a transform gives what a network takes, before anybody counts on it."""
+    blank = np.zeros((channels, 48, 64), np.uint8)
+    given, needed = transform(blank, np.random.default_rng(0)), (channels, size, size)
+    if given.shape != needed or given.dtype != np.float32 or not np.isfinite(given).all():
+        raise ValueError(
+            f"the transform gives {given.dtype} of shape {given.shape}; the network takes finite "
+            f"float32 of shape {needed}"
+        )
 
 
 def network(recipe: Recipe, classes: int, channels: int) -> GoogLeNet:

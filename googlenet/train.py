@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import minigrad
+from googlenet.anomaly import Lookout, NotFiniteError
 from googlenet.model import GoogLeNet, loss
 from googlenet.pictures import transforms
 from googlenet.recipes import PRECISIONS, Recipe
@@ -24,6 +25,7 @@ from minigrad import functional as F
 from minigrad.data import DataLoader, Dataset
 
 Metrics = dict[str, float]
+HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}  # what people call them
 
 
 class Watcher(Protocol):
@@ -80,6 +82,8 @@ class Step:
     schedule : Schedule
     cuda_graph : bool
         Record all but the optimiser, on a GPU.
+    look : bool
+        Before the optimiser uses them, look whether the numbers are finite. Waits for a GPU.
     """
 
     def __init__(
@@ -89,16 +93,29 @@ class Step:
         optimizer: optim.Optimizer,
         schedule: optim.Schedule,
         cuda_graph: bool = False,
+        look: bool = False,
     ) -> None:
         self.net, self.recipe, self.optimizer, self.schedule = net, recipe, optimizer, schedule
         self.scaler = optim.GradScaler(enabled=recipe.precision == "mixed")
+        self.lookout = Lookout(net, gradients=not self.scaler.enabled) if look else None
         self.gradients: Callable[..., dict[str, Tensor]] = self._gradients
         if cuda_graph:
             self.gradients = minigrad.cuda_graph(self._gradients, net.parameters())
 
     def __call__(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Learn from a batch. Returns the losses and the accuracy, means over it."""
+        """Learn from a batch. Returns the losses and the accuracy, means over it.
+
+        Raises
+        ------
+        NotFiniteError
+            If it was to look, and a number is not finite. It names the operation that gave it; the
+            parameters are as they were before the step.
+        """
+        drawn = minigrad.random.default.drawn
         numbers = self.gradients(images, labels)
+        if self.lookout and (seen := self.lookout.sees(numbers["loss"])):
+            cause = self.lookout.cause(lambda: self._gradients(images, labels), drawn)
+            raise NotFiniteError(f"{seen}; {cause}")
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
@@ -127,6 +144,9 @@ class Training:
         Pictures (C, H, W) of uint8, and labels.
     cuda_graph : bool
         Record the step, if the network is on a GPU (`minigrad.cuda_graph`): the same numbers.
+    detect_anomaly : bool
+        On a GPU too, look after every step whether its numbers are finite, which waits for it. On
+        the CPU that costs next to nothing and is always done.
     **reading
         How pictures are read: `workers` and `on_error` of `DataLoader`.
 
@@ -146,6 +166,7 @@ class Training:
         training: Dataset,
         test: Dataset,
         cuda_graph: bool = False,
+        detect_anomaly: bool = False,
         **reading: Any,
     ) -> None:
         minigrad.manual_seed(recipe.seed)
@@ -164,7 +185,8 @@ class Training:
         )
         steps = recipe.epochs * len(self.batches)
         self.schedule = optim.CosineLR(self.optimizer, steps, warmup=int(recipe.warmup * steps))
-        self.step = Step(net, recipe, self.optimizer, self.schedule, cuda_graph)
+        look = detect_anomaly or reading["device"] == "cpu"
+        self.step = Step(net, recipe, self.optimizer, self.schedule, cuda_graph, look)
         self.history: list[Metrics] = []
         self.stopping = False
         # Of the epoch that is going on:

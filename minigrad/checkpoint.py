@@ -84,7 +84,10 @@ def load(path: str | Path, foreign: bool = False) -> tuple[dict[str, np.ndarray]
     checksum = known.pop(CHECKSUM, None)
     if checksum != _digest(state, known):
         raise ValueError(_damaged("load", path, checksum))
-    return state, known["metadata"]
+    found = known.get("metadata")
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise ValueError(f"load: {str(path)!r} has no metadata: it is none of ours, or damaged")
+    return state, found
 
 
 def save_json(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -194,7 +197,7 @@ def _digest_of_json(content: Mapping[str, Any]) -> str:
 def _check_version(name: str, path: Path, version: Any) -> None:
     try:
         written = int(version)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(
             f"{name}: {str(path)!r} does not say its format: it is none of ours, or damaged"
         ) from None

@@ -5,6 +5,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from googlenet.commands.errors import usage
 from googlenet.model import GoogLeNet
 from googlenet.summary import table
 
@@ -22,4 +23,6 @@ Example:
 @click.option("--aux-heads/--no-aux-heads", default=True, show_default=True)
 def summary(**options: Any) -> None:
     """Show each stage's output, parameters, multiply-adds and activation memory."""
-    Console().print(table(GoogLeNet(**options)))
+    with usage():
+        net = GoogLeNet(**options)
+    Console().print(table(net))

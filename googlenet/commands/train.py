@@ -2,36 +2,34 @@
 
 import os
 import platform
-import resource
-import shlex
-import signal
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 import minigrad
-from googlenet.commands.errors import STOPPED, Usage, usage
-from googlenet.model import GoogLeNet
-from googlenet.pictures import fingerprint, missing_classes, reading, some
+from googlenet.commands.errors import Usage, usage
+from googlenet.commands.options import RunPath, device_named
+from googlenet.commands.session import Session, saying_how_to_go_on, telling_errors
+from googlenet.labels import check_labels
+from googlenet.log import Log
+from googlenet.pictures import fingerprint, reading, some
 from googlenet.recipes import PHOTOGRAPH, PRECISIONS, Recipe, for_photographs
-from googlenet.run_folder import RunFolder, network
-from googlenet.screen import Screen
-from googlenet.train import Training
-from minigrad.data import ImageError, OpenedDataset, open_dataset
+from googlenet.run_folder import RunFolder
+from googlenet.screen import LOGS, open_log
+from minigrad.data import OpenedDataset, open_dataset
 
 DEFAULT = Recipe()
+NAMED = ("embedded", "fashion-mnist")
 ASKED = ("data", "test_data", "channels", "pictures", "on_error")  # that a run goes on with
 MOVED = ("data", "test_data", "on_error")  # of those, what may be said anew
-GOES_WITH_RESUME = {"resume", "device", "threads", "workers", "cuda_graph", "every", *MOVED}
-NAMED = ("embedded", "fashion-mnist")
+GOES_WITH_RESUME = {
+    "resume", "device", "threads", "workers", "cuda_graph", "every", "detect_anomaly", "kind",
+    "quiet", *MOVED,
+}  # fmt: skip
+SKIPPING = "--on-error skip goes on without such pictures"
 
 EXAMPLE = """\b
 Examples:
@@ -103,12 +101,17 @@ Examples:
 @click.option(
     "--cuda-graph", is_flag=True, help="Record the step on a GPU, and launch all of it at once."
 )
+@click.option(
+    "--detect-anomaly",
+    is_flag=True,
+    help="On a GPU, look after every step for numbers that are not finite. (On the CPU: always.)",
+)
 @click.option("--batch-norm/--no-batch-norm", default=DEFAULT.batch_norm, show_default=True)
 @click.option("--aux-heads/--no-aux-heads", default=DEFAULT.aux_heads, show_default=True)
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=RunPath(),
     metavar="RUN",
     help="Go on with a run that was stopped; its folder knows all options.",
 )
@@ -119,35 +122,52 @@ Examples:
     show_default=True,
     help="Seconds between checkpoints, at least.",
 )
+@click.option(
+    "--log",
+    "kind",
+    type=click.Choice(LOGS),
+    default="auto",
+    show_default=True,
+    help="How to speak: a bar, lines, or an object of JSON a line. Auto: a bar on a terminal.",
+)
+@click.option("--quiet", is_flag=True, help="Say only how it ended.")
 @click.pass_context
-def train(context: click.Context, resume: Path | None, **options: Any) -> None:
+def train(
+    context: click.Context, resume: Path | None, kind: str, quiet: bool, **options: Any
+) -> None:
     """Train GoogLeNet: by default on 5,000 embedded pictures of Fashion-MNIST, tested on 1,000.
 
     Leaves a folder with metrics.csv, curves.png, config.json and model.safetensors.
     """
-    started = time.perf_counter()
-    if options["threads"] is not None:
-        minigrad.set_num_threads(options["threads"])
-    if resume is not None:
+    log = open_log(kind, quiet)
+    with telling_errors(log):
+        if options["threads"] is not None:
+            with usage():
+                minigrad.set_num_threads(options["threads"])
+        if resume is None:
+            _begin(options, log)
+            return
         _refuse_options(context)
         folder = RunFolder.open(resume)
         try:
-            _go_on(folder, options, started)
+            _go_on(folder, options, log)
         finally:
             folder.close()
-        return
-    with usage(), _saying_how_to_go_on("--on-error skip goes on without such pictures"):
-        recipe, where = _recipe(options), _check_device(options["device"])
+
+
+def _begin(options: dict[str, Any], log: Log) -> None:
+    """Begin a new run."""
+    with usage(), saying_how_to_go_on(SKIPPING):
+        recipe, where = _recipe(options), device_named(options["device"])
         opened, channels = _open(options, recipe)
         recipe = _fitting(recipe, opened, options)
-        net = _network(recipe, opened, channels, where)
-        _say(Console(), _headline(net, recipe, opened, where))
-        training = _training(net, recipe, opened, options)
+        check_labels(opened.training, opened.test, log.warn)
+        session = Session(recipe, opened, channels, where, options, log)
     folder = RunFolder.create(options["run"])  # now that nothing is wrong with what was asked for
     try:
         folder.write_config(
             recipe,
-            asked={n: options[n] for n in ASKED} | _where(options),
+            asked={n: options[n] for n in ASKED} | _places(options),
             data=opened.description,
             fingerprints=_marks(opened),
             classes=list(opened.training.classes),
@@ -156,17 +176,20 @@ def train(context: click.Context, resume: Path | None, **options: Any) -> None:
             python=platform.python_version(),
             machine=platform.machine(),
         )
-        _train(folder, training, opened, options, started)
+        session.run(folder)
+    except Exception:
+        folder.discard()
+        raise
     finally:
         folder.close()
 
 
-def _go_on(folder: RunFolder, options: dict[str, Any], started: float) -> None:
+def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
     """Go on with a run, with the pictures it began with."""
     config, recipe = folder.config(), folder.recipe()
     if folder.finished:
         raise Usage(f"the run {str(folder.path)!r} is finished: there is nothing to resume")
-    anew = {n: options[n] for n in MOVED if _given(n)}
+    anew = {name: options[name] for name in MOVED if _given(name)}
     asked = {**options, **config["asked"], **anew}
     if asked["data"] not in NAMED and not os.path.isdir(asked["data"]):
         raise Usage(
@@ -180,67 +203,9 @@ def _go_on(folder: RunFolder, options: dict[str, Any], started: float) -> None:
                 f"the {part} pictures are not those that the run {str(folder.path)!r} began with; "
                 "it can only go on with the same"
             )
-    where = _check_device(options["device"])
-    net = _network(recipe, opened, channels, where)
-    _say(Console(), _headline(net, recipe, opened, where))
-    with _saying_how_to_go_on("--on-error skip goes on without such pictures"):
-        training = _training(net, recipe, opened, asked)
-    _train(folder, training, opened, asked, started)
-
-
-def _training(
-    net: GoogLeNet, recipe: Recipe, opened: OpenedDataset, options: dict[str, Any]
-) -> Training:
-    with minigrad.cuda.device(next(net.parameters()).device):
-        return Training(
-            net, recipe, opened.training, opened.test, options["cuda_graph"],
-            workers=options["workers"], on_error=options["on_error"],
-        )  # fmt: skip
-
-
-def _train(
-    folder: RunFolder,
-    training: Training,
-    opened: OpenedDataset,
-    options: dict[str, Any],
-    started: float,
-) -> None:
-    """Train, from where the folder's checkpoint is if there is one, until the end or a signal."""
-    console, where = Console(), next(training.net.parameters()).device
-    again = f"googlenet train --resume {shlex.quote(str(folder.path))}"
-    with (
-        minigrad.cuda.device(where),
-        _saying_how_to_go_on(f"go on without such pictures: {again} --on-error skip"),
-    ):
-        folder.training, folder.every = training, options["every"]
-        if folder.resume(training):
-            _say(console, f"going on after {_place(training)}")
-        screen = Screen(console, training.recipe.epochs, len(opened.training), started)
-        done = len(training.history) * len(opened.training) + training.means.count
-        with _stopping(training, console), screen.showing(done):
-            finished = training.run(screen, folder)
-        if not finished:
-            folder.keep()
-            _say(console, f"stopped after {_place(training)}; go on with: {again}")
-            raise SystemExit(STOPPED)
-        folder.finish(opened.training.classes, training.transform)
-    _say_what_was_left_out(console, training)
-    accuracy, seconds = training.history[-1]["test_accuracy"], time.perf_counter() - started
-    _say(
-        console,
-        f"test accuracy {accuracy:.4f} after {seconds:.0f} s, peak memory {_peak_memory():.2f} GiB",
-        "bold",
-    )
-    _say(console, f"run folder: {folder.path}")
-
-
-def _network(recipe: Recipe, opened: OpenedDataset, channels: int, where: str) -> GoogLeNet:
-    minigrad.manual_seed(recipe.seed)
-    return network(recipe, len(opened.training.classes), channels).to(where)
-
-
-def _marks(opened: OpenedDataset) -> dict[str, str]:
-    return {"training": fingerprint(opened.training), "test": fingerprint(opened.test)}
+    with saying_how_to_go_on(SKIPPING):
+        session = Session(recipe, opened, channels, device_named(options["device"]), asked, log)
+    session.run(folder)
 
 
 def _recipe(options: dict[str, Any]) -> Recipe:
@@ -258,26 +223,13 @@ def _fitting(recipe: Recipe, opened: OpenedDataset, options: dict[str, Any]) -> 
     return replace(recipe, **{n: v for n, v in fitting.items() if options[n] is None})
 
 
-def _check_device(name: str) -> str:
-    """Return the device that is meant, by its full name."""
-    if name == "auto":
-        return minigrad.cuda.preferred_device()
-    return minigrad.tensor(0.0, device=name).device
-
-
-def _where(options: dict[str, Any]) -> dict[str, str]:
-    """Say where the folders are, from wherever the run is gone on with."""
-    folders = {n: options[n] for n in ("data", "test_data") if options[n] not in (None, *NAMED)}
-    return {name: os.path.abspath(folder) for name, folder in folders.items()}
-
-
 def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
     """Open the data; return it and the number of channels of its pictures."""
     named = asked["data"] in NAMED
     channels = 1 if named else int(asked["channels"] or 3)
     if named and asked["channels"]:
         raise ValueError(f"channels goes with a folder of pictures, not with {asked['data']!r}")
-    how: dict[str, Any] = {} if named else reading(recipe, channels)
+    how: dict[str, Any] = {} if named else reading(recipe.image_size, channels)
     opened = open_dataset(asked["data"], test=asked["test_data"], **how)
     if len(opened.training.classes) < 2:
         raise ValueError(f"{asked['data']!r} has one class only, and nothing to tell it from")
@@ -289,6 +241,16 @@ def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
     if asked["pictures"] is not None:
         opened = opened._replace(training=some(opened.training, asked["pictures"]))
     return opened, channels
+
+
+def _places(options: dict[str, Any]) -> dict[str, str]:
+    """Say where the folders are, from wherever the run is gone on with."""
+    folders = {n: options[n] for n in ("data", "test_data") if options[n] not in (None, *NAMED)}
+    return {name: os.path.abspath(folder) for name, folder in folders.items()}
+
+
+def _marks(opened: OpenedDataset) -> dict[str, str]:
+    return {"training": fingerprint(opened.training), "test": fingerprint(opened.test)}
 
 
 def _refuse_options(context: click.Context) -> None:
@@ -305,71 +267,3 @@ def _given(name: str) -> bool:
     """Tell whether an option was given on the command line."""
     source = click.get_current_context().get_parameter_source(name)
     return source is ParameterSource.COMMANDLINE
-
-
-@contextmanager
-def _saying_how_to_go_on(how: str) -> Iterator[None]:
-    """Let the error about a picture that cannot be read say what can be done about it."""
-    try:
-        yield
-    except (ImageError, RuntimeError) as error:
-        bad = error if isinstance(error, ImageError) else error.__cause__
-        if not isinstance(bad, ImageError):
-            raise
-        raise RuntimeError(f"{bad}; {how}") from error
-
-
-@contextmanager
-def _stopping(training: Training, console: Console) -> Iterator[None]:
-    """Let Ctrl-C, and a polite kill, end the step that is going on; the second time, at once."""
-
-    def stop(number: int, frame: Any) -> None:
-        if training.stopping:
-            raise KeyboardInterrupt
-        training.stop()
-        _say(console, "stopping after this step (Ctrl-C again: at once)")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _headline(net: GoogLeNet, recipe: Recipe, opened: OpenedDataset, where: str) -> str:
-    parameters = sum(parameter.size for parameter in net.parameters())
-    computing = f"{minigrad.get_num_threads()} threads" if where == "cpu" else where
-    return (
-        f"GoogLeNet, {parameters:,} parameters, {recipe.image_size}×{recipe.image_size} pixels: "
-        f"{len(opened.training):,} pictures, {recipe.epochs} epochs, batches of "
-        f"{recipe.batch_size}, {computing}\ndata: {opened.description}"
-    ) + "".join(f"\nno test picture of the class {name!r}" for name in missing_classes(opened.test))
-
-
-def _say_what_was_left_out(console: Console, training: Training) -> None:
-    """Say how many pictures could not be read, if any."""
-    counts = len(training.batches.left_out), len(training.test_batches.left_out)
-    if any(counts):
-        _say(
-            console,
-            "left out, since they cannot be read: "
-            f"{counts[0]} training and {counts[1]} test pictures",
-            "yellow",
-        )
-
-
-def _place(training: Training) -> str:
-    """Say how far a training is."""
-    steps = training.batches.state_dict()["batches"]
-    return f"epoch {len(training.history)}" + (f" and {steps} steps" if steps else "")
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
-
-
-def _peak_memory() -> float:
-    """Return the most memory this process has held, in GiB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

@@ -19,7 +19,7 @@ from minigrad.data.idx import read_idx, write_idx
 from minigrad.data.image_folder import ImageFolder
 from minigrad.data.images import ImageError, read_image
 from minigrad.data.loader import DataLoader
-from minigrad.data.opening import OpenedDataset, open_dataset
+from minigrad.data.opening import DATASETS, OpenedDataset, open_dataset
 from minigrad.data.statistics import ChannelStatistics, channel_statistics
 from minigrad.data.transforms import (
     CenterCrop,
@@ -37,6 +37,7 @@ from minigrad.data.transforms import (
 )
 
 __all__ = [
+    "DATASETS",
     "ArrayDataset",
     "CenterCrop",
     "ChannelStatistics",

@@ -180,6 +180,17 @@ class DataLoader:
         -------
         dict
             epoch, and batches: how many of its batches have been handed out.
+
+        Examples
+        --------
+        >>> from minigrad.data import DataLoader, FashionMNIST
+        >>> loader, other = (DataLoader(FashionMNIST(False), 64, shuffle=True) for _ in range(2))
+        >>> for images, labels in loader:
+        ...     if loader.state_dict()["batches"] == 9:
+        ...         break
+        >>> other.load_state_dict(loader.state_dict())
+        >>> len(list(other)), other.state_dict()
+        (7, {'epoch': 1, 'batches': 0})
         """
         return {"epoch": self._place.epoch, "batches": self._place.batches}
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DATASETS", "OpenedDataset", "open_dataset"]
 
+# What has a name, and what a command line may say of it.
 DATASETS = {
     "embedded": "5,000 and 1,000 pictures of clothes, 28×28, grey, which ship with minigrad",
     "fashion-mnist": "all 60,000 and 10,000 of them, from Debian's package, a folder or a download",

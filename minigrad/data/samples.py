@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from minigrad.data.batches import Sample
@@ -53,12 +52,12 @@ class Samples:
             If that fails and is not to be skipped. Where memory runs out it never is: that is not
             the sample's fault.
         """
+        self._pace.begin(index)
         try:
-            with self._pace.measured(index):
-                image, label = self.dataset[index]
-                if self.transform is not None:
-                    image = self.transform(image, randomness.of_sample(index))
-                return image, label
+            image, label = self.dataset[index]
+            if self.transform is not None:
+                image = self.transform(image, randomness.of_sample(index))
+            return image, label
         except Exception as error:
             said = (
                 f"DataLoader: {error}"
@@ -73,6 +72,8 @@ class Samples:
             broken = Broken(index, RuntimeError(said))
             broken.error.__cause__ = error
             return broken
+        finally:
+            self._pace.end()
 
     def name(self, index: int) -> str:
         """Name a sample: by its index, and as the dataset describes it, if it does."""
@@ -105,33 +106,31 @@ class Pace:
         self._slow: list[tuple[int, float, float]] = []  # which, how long it took, the average
         self._named: set[int] = set()
 
-    @contextmanager
-    def measured(self, index: int) -> Iterator[None]:
-        """Measure how long a sample takes: what is done within."""
-        thread, begun = threading.get_ident(), clock()
+    def begin(self, index: int) -> None:
+        """Note that this thread begins with a sample."""
         with self._lock:
-            self._begun[thread] = index, begun
-        try:
-            yield
-        finally:
+            self._begun[threading.get_ident()] = index, clock()
+
+    def end(self) -> None:
+        """Note that this thread is done with its sample."""
+        with self._lock:
+            index, begun = self._begun.pop(threading.get_ident())
             seconds = clock() - begun
-            with self._lock:
-                del self._begun[thread]
-                self._look_at(index, seconds)
-                self._count += 1
-                self._seconds += seconds
+            self._look_at(index, seconds)
+            self._count += 1
+            self._seconds += seconds
 
     def slow(self) -> list[tuple[int, float, float]]:
         """Return those that were not returned before: index, seconds, average."""
-        now = clock()
         with self._lock:
             for index, begun in self._begun.values():
-                self._look_at(index, now - begun)
+                self._look_at(index, clock() - begun)
             found, self._slow = self._slow, []
         return found
 
     def _look_at(self, index: int, seconds: float) -> None:
-        average = self._seconds / max(1, self._count)
-        if seconds > max(SLOW, TIMES * average) and index not in self._named:
-            self._named.add(index)
-            self._slow.append((index, seconds, average))
+        if seconds > SLOW and index not in self._named:
+            average = self._seconds / max(1, self._count)
+            if seconds > TIMES * average:
+                self._named.add(index)
+                self._slow.append((index, seconds, average))

@@ -48,6 +48,8 @@ def clip_grad_norm_(
     ------
     ValueError
         If an option is out of range, or gradients lie on several devices.
+    TypeError
+        If they are neither float32 nor float64.
     FloatingPointError
         If `error_if_nonfinite` and the norm is not finite. Nothing has changed then.
 
@@ -124,6 +126,9 @@ def _gradients(name: str, parameters: Any) -> list[Array]:
         if not isinstance(each, Tensor):
             raise TypeError(f"{name}: parameters must be tensors, got {type(each).__name__}")
     gradients = [each.grad.data for each in given if each.grad is not None]
+    for gradient in gradients:
+        if gradient.dtype.char not in "fd":
+            raise TypeError(f"{name}: gradients must be float32 or float64, got {gradient.dtype}")
     places = sorted({device.of(gradient) for gradient in gradients})
     if len(places) > 1:
         raise ValueError(f"{name}: the gradients lie on {' and '.join(places)}; clip them apart")

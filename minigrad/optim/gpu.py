@@ -21,15 +21,17 @@ def zeros_like(data: Any) -> Any:
     return zeros
 
 
-def update(name: str, data: Any, gradient: Any, state: Sequence[Any], numbers: Any) -> None:
-    """Run the kernel `name`, which changes `data` and `state`, of which some may be None.
+def update(
+    data: Any, gradient: Any, state: Sequence[Any], kernel: str, numbers: Sequence[Any]
+) -> None:
+    """Change `data` and `state`, of which some may be None, by the kernel of this name.
 
     It gets these arrays, or copies in order that are put back.
     """
     changed = [data, *state]
     in_order = [None if array is None else contiguous(array) for array in changed]
     weights, *rest = in_order
-    source.launch(name, data.size, weights, contiguous(gradient), *rest, *numbers)
+    source.launch(kernel, data.size, weights, contiguous(gradient), *rest, *numbers)
     for array, copy in zip(changed, in_order, strict=True):
         if copy is not array:
             array[...] = copy

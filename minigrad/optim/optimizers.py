@@ -95,8 +95,8 @@ class Optimizer:
         Raises
         ------
         ValueError, TypeError
-            If a gradient is not of its parameter's shape or dtype, or lies on another device.
-            Nothing has changed then.
+            If a gradient is not of its parameter's shape or dtype, or lies on another device, or
+            they are neither float32 nor float64. Nothing has changed then.
         """
         self._check_gradients()
         with updates.together():
@@ -113,11 +113,16 @@ class Optimizer:
                 if parameter.grad is not None:
                     data, gradient = parameter.data, parameter.grad.data
                     usual = type(data) is type(gradient) and data.dtype == gradient.dtype
-                    if not usual or data.shape != gradient.shape:
+                    if not usual or data.shape != gradient.shape or data.dtype.char not in "fd":
                         self._refuse(number, data, gradient)
                 number += 1
 
     def _refuse(self, number: int, data: np.ndarray, gradient: np.ndarray) -> None:
+        if data.dtype.char not in "fd":
+            raise TypeError(
+                f"{type(self).__name__}: parameter {number} is {data.dtype}; parameters are "
+                "trained in float32 or float64 (in 16 bits a small step changes nothing)"
+            )
         here, there = (
             f"shape {a.shape}, dtype {a.dtype}, device {device.of(a)}" for a in (data, gradient)
         )

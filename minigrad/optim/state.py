@@ -14,7 +14,7 @@ from minigrad.autograd import as_array
 from minigrad.gpu import is_gpu_array
 from minigrad.nn import Parameter
 from minigrad.optim import updates
-from minigrad.optim.options import is_number, is_whole
+from minigrad.optim.options import is_number, is_whole, plain
 
 Groups = list[dict[str, Any]]
 Memory = dict[Parameter, dict[str, np.ndarray]]
@@ -48,7 +48,7 @@ def _numbered(groups: Groups) -> Iterator[tuple[int, Parameter]]:
 
 def _options(group: Mapping[str, Any]) -> dict[str, Any]:
     """Return a group's options as JSON gives them back."""
-    options = {name: value for name, value in group.items() if name != "params"}
+    options = plain({name: value for name, value in group.items() if name != "params"})
     return {n: list(v) if isinstance(v, tuple) else v for n, v in options.items()}
 
 

@@ -171,7 +171,7 @@ def _update(function, data, gradient, state, *numbers):
     arrays = [data, gradient, *(array for array in state if array is not None)]
     _check_shapes(name, arrays)
     if is_gpu_array(data):
-        gpu.update(name, data, gradient, state, numbers)
+        gpu.update(data, gradient, state, name, numbers)
         return
     rows, copies = _rows(arrays)
     if len(rows) < len(state) + 2:

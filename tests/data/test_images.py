@@ -217,12 +217,15 @@ def test_a_jpeg_is_what_pillow_decodes(channels, array, file):
     np.testing.assert_array_equal(image, pixels(expected))
 
 
-@settings(deadline=None)
-@given(array=bytes_of(3))
-def test_ycbcr_is_what_pillow_converts_it_to(array, file):
-    picture = Image.fromarray(array).convert("YCbCr")
-    image = read(file, picture, "TIFF")
-    np.testing.assert_array_equal(image, pixels(picture.convert("RGB")))
+def test_ycbcr_is_what_pillow_converts_it_to(file):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8))
+    picture = picture.convert("YCbCr")
+    picture.save(file, "TIFF")
+    try:
+        Image.open(file).load()
+    except OSError:
+        pytest.skip("this Pillow (11 for one) does not read what it writes")
+    np.testing.assert_array_equal(read_image(file), pixels(picture.convert("RGB")))
 
 
 @pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", "TIFF"])
@@ -279,6 +282,7 @@ def test_an_orientation_that_does_not_exist_is_passed_over(orientation, file):
     assert read_image(file).shape == (3, 3, 5)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")  # as minigrad.data does
 def test_notes_that_are_damaged_do_no_harm_to_the_picture(file):
     for note in (b"", b"II", b"XX*\0\x08\0\0\0", b"II*\0\xff\0\0\0", b"II*\0\x08\0\0\0\x09\0"):
         for form in ("PNG", "WEBP", "JPEG"):

@@ -108,7 +108,15 @@ def test_summary_shows_the_totals_of_the_paper():
         (["train", "--threads", "0"], 2, "count must be a positive integer, got 0"),
         (["train", "--epoch", "3"], 2, "No such option '--epoch'"),
         (["summary", "--classes", "0"], 2, "num_classes must be an integer of at least 1"),
-        (["dance"], 2, "No such command 'dance'"),
+        (["dance"], 2, "there is no command 'dance'. There are: "),
+        (["trian"], 2, "there is no command 'trian'. Did you mean 'train'? There are: "),
+        (["train", "--resume", "nowhere"], 1, "'nowhere' is no run folder: there is no config"),
+        (["train", "--resume", "x", "--lr", "1"], 2, "--lr does not go with --resume"),
+        (["train", "--data", "nowhere"], 2, "there is no dataset and no folder 'nowhere'"),
+        (["train", "--device", "gpu"], 2, 'device must be "cpu", "cuda" or "cuda:1"'),
+        (["train", "--channels", "1"], 2, "channels goes with a folder of pictures"),
+        (["train", "--pictures", "0"], 2, "pictures must lie between 1 and 5000, got 0"),
+        (["train", "--crop", "0"], 2, "crop must lie in (0, 1], got 0.0"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, code, sentence, tmp_path):

@@ -244,6 +244,16 @@ class CuBLAS:
         return recorded
 
 
+class MemoryHook:
+    """CuPy's; nothing is told to it."""
+
+    def __enter__(self) -> "MemoryHook":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+
 class OutOfMemoryError(MemoryError):
     """CuPy's."""
 
@@ -286,8 +296,17 @@ def module() -> ModuleType:
         at=lambda array, index, values: np.add.at(unwrap(array), unwrap(index), unwrap(values))
     )
     runtime = SimpleNamespace(
-        getDeviceCount=lambda: 1, getDevice=streams.device_id, memGetInfo=lambda: (1 << 30, 1 << 31)
-    )
+        getDeviceCount=lambda: 1, getDevice=streams.device_id,
+        memGetInfo=lambda: (1 << 30, 1 << 31),
+        driverGetVersion=lambda: 12040, runtimeGetVersion=lambda: 13000,
+        getDeviceProperties=lambda index: {
+            "name": b"no GPU", "totalGlobalMem": 1 << 31, "multiProcessorCount": 2, "major": 9,
+            "minor": 0,
+        },
+    )  # fmt: skip
+    none: Any = lambda: 0  # noqa: E731
+    pool = SimpleNamespace(free_all_blocks=none, used_bytes=none, total_bytes=none)
+    made.get_default_memory_pool, made.__version__ = lambda: pool, "none"
     made._core = SimpleNamespace(
         _routines_linalg=SimpleNamespace(COMPUTE_TYPE_TF32=7, COMPUTE_TYPE_DEFAULT=1),
         set_compute_type=lambda dtype, kind: setattr(made, "compute_type", (dtype, kind)),
@@ -295,6 +314,7 @@ def module() -> ModuleType:
     made.cuda = SimpleNamespace(
         runtime=runtime,
         Device=streams.Device,
+        MemoryHook=MemoryHook,
         MemoryPool=lambda: SimpleNamespace(malloc=None),
         using_allocator=lambda allocator: contextlib.nullcontext(),
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),

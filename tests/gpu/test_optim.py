@@ -1,9 +1,11 @@
 """Optimisers on a GPU: twenty steps that end where the CPU's do."""
 
+import math
+
 import numpy as np
 import pytest
 
-from minigrad import nn, optim, tensor
+from minigrad import device, nn, optim, tensor
 from minigrad.gpu import is_gpu_array
 from minigrad.optim import gpu as gpu_updates
 from minigrad.optim import updates
@@ -23,6 +25,15 @@ MAKERS = [
     lambda p: optim.Adam(p, 0.01),
     lambda p: optim.Adam(p, 0.01, (0.8, 0.99), 1e-3, 0.1),
     lambda p: optim.Adam(p, 1, (0, 0), 1),
+    lambda p: optim.AdamW(p, 0.01),
+    lambda p: optim.AdamW(p, 0.01, (0.8, 0.99), 1e-3, 0.1),
+    lambda p: optim.RMSprop(p),
+    lambda p: optim.RMSprop(p, 0.01, 0.9, 1e-3, 0.1),
+    lambda p: optim.RMSprop(p, 0.01, 0.9, 0.1, centered=True),
+    lambda p: optim.RMSprop(p, 0.01, 0.9, 1e-3, momentum=0.5),
+    lambda p: optim.RMSprop(p, 0.01, 0.9, 0.1, 0.1, 0.5, True),
+    lambda p: optim.Adadelta(p),
+    lambda p: optim.Adadelta(p, 0.5, 0.5, 0.1, 0.1),
 ]
 
 
@@ -97,7 +108,16 @@ def test_a_part_of_an_array_leaves_the_rest_alone():
     np.testing.assert_array_equal(on_cpu(velocity), wanted)
 
 
-@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.05, 0.9), lambda p: optim.Adam(p)])
+OF_EACH = [
+    lambda p: optim.SGD(p, 0.05, 0.9),
+    lambda p: optim.Adam(p),
+    lambda p: optim.AdamW(p),
+    lambda p: optim.RMSprop(p, 0.01, 0.9, 0.1, momentum=0.5, centered=True),
+    lambda p: optim.Adadelta(p),
+]
+
+
+@pytest.mark.parametrize("make", OF_EACH)
 def test_state_follows_a_parameter_that_moves(make):
     results = []
     for places in (["cpu"] * 4, ["cpu", "cuda", "cuda", "cpu"]):
@@ -121,3 +141,129 @@ def test_a_gradient_on_the_cpu_is_refused():
     ):
         optim.SGD([parameter], lr=1.0).step()
     np.testing.assert_array_equal(on_cpu(parameter.data), np.ones(3))
+
+
+def test_a_state_of_another_shape_is_refused():
+    """A kernel would write past its end."""
+    data, gradient, velocity = (on_gpu(np.ones(n)) for n in (3, 3, 2))
+    with pytest.raises(
+        ValueError, match=r"^sgd: gradient and state of a parameter of shape \(3,\)"
+    ):
+        updates.sgd(data, gradient, velocity, 1.0, 0.0, 0.0, False)
+
+
+@dtypes
+def test_a_variance_that_rounding_makes_negative_is_zero(dtype):
+    slopes = np.random.default_rng(0).uniform(0.5, 2, 1000).astype(dtype)
+    parameter = nn.Parameter(on_gpu(slopes))
+    parameter.grad = tensor(slopes, device="cuda")
+    optimizer = optim.RMSprop([parameter], 1e-9, 0.5, centered=True)
+    for _ in range(99):
+        optimizer.step()
+    assert np.isfinite(on_cpu(parameter.data)).all()
+
+
+# -- state that is kept --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", OF_EACH)
+@pytest.mark.parametrize(("here", "there"), [("cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cuda")])
+def test_a_state_goes_from_device_to_device(make, here, there):
+    """Two steps here and two there end where four on the CPU do."""
+    rng = np.random.default_rng(1)
+    slopes = [[rng.standard_normal((2, 3)), rng.standard_normal(2)] for _ in range(4)]
+
+    def go(layer, optimizer, place, steps):
+        for step in steps:
+            for parameter, slope in zip(layer.parameters(), step, strict=True):
+                parameter.grad = tensor(slope, device=place)
+            optimizer.step()
+
+    def begin():
+        return nn.Linear(3, 2, generator=np.random.default_rng(0)).astype(np.float64)
+
+    whole = begin()
+    go(whole, make(whole.parameters()), "cpu", slopes)
+    first = begin().to(here)
+    optimizer = make(first.parameters())
+    go(first, optimizer, here, slopes[:2])
+    second = begin().to(there)
+    second.load_state_dict(first.state_dict())
+    other = make(second.parameters())
+    other.load_state_dict(optimizer.state_dict())
+    for parameter in second.parameters():
+        for name, array in other.state[parameter].items():
+            assert device.of(array) == ("cpu" if name == "step" else device.check_name(there))
+    go(second, other, there, slopes[2:])
+    assert_close(second.weight.data, whole.weight.data, np.float64)
+    assert_close(second.bias.data, whole.bias.data, np.float64)
+
+
+def test_what_is_loaded_is_a_copy_on_a_gpu_too():
+    parameters, optimizer = run(lambda p: optim.SGD(p, 0.1, 0.9), "cuda", np.float32)
+    state = optimizer.state_dict()
+    optimizer.load_state_dict(state)
+    for number, parameter in enumerate(parameters):
+        array = optimizer.state[parameter]["velocity"]
+        assert array is not state["arrays"][f"{number}.velocity"]
+        np.testing.assert_array_equal(on_cpu(array), on_cpu(state["arrays"][f"{number}.velocity"]))
+
+
+# -- clipping ------------------------------------------------------------------------------------
+
+
+def with_gradients(place, dtype, factor):
+    rng = np.random.default_rng(0)
+    parameters = []
+    for shape in [*SHAPES, (20_000,)]:  # more numbers than threads
+        slope = np.asarray(factor * rng.standard_normal(shape)).astype(dtype)
+        parameter = nn.Parameter(np.zeros_like(slope))
+        parameter.grad = tensor(slope, device=place)
+        parameters.append(parameter)
+    return parameters
+
+
+@dtypes
+@pytest.mark.parametrize("p", [2, 1, math.inf, 3])
+@pytest.mark.parametrize("factor", [1e-4, 1])
+def test_clipping_by_norm_as_on_the_cpu(p, factor, dtype, monkeypatch):
+    """Also where nothing has to be shortened; and nobody asks for the norm on the way."""
+    wanted, got = with_gradients("cpu", dtype, factor), with_gradients("cuda", dtype, factor)
+    if p == 2 and factor == 1:  # transposed in memory
+        got[3].grad.data = got[3].grad.data.T.copy().T
+    due = optim.clip_grad_norm_(wanted, 3.0, p)
+    array = type(got[0].grad.data)
+    with monkeypatch.context() as patch:
+        if array.__module__ != "cupy":  # CuPy's own cannot be patched
+            for name in ("item", "get", "__float__", "__bool__", "tolist"):
+                patch.setattr(array, name, None)
+        norm = optim.clip_grad_norm_(got, 3.0, p)
+    assert norm.device == "cuda:0"
+    assert_close(norm.data, due.data, dtype)
+    for mine, other in zip(got, wanted, strict=True):
+        assert_close(mine.grad.data, other.grad.data, dtype)
+
+
+def test_clipping_by_norm_may_insist_on_a_number():
+    parameters = with_gradients("cuda", np.float32, 1)
+    optim.clip_grad_norm_(parameters, 1.0, error_if_nonfinite=True)
+    parameters[1].grad.data[0] = np.nan
+    with pytest.raises(FloatingPointError, match="the norm of all gradients is nan"):
+        optim.clip_grad_norm_(parameters, 1.0, error_if_nonfinite=True)
+
+
+@dtypes
+def test_clipping_by_value_as_on_the_cpu(dtype):
+    wanted, got = with_gradients("cpu", dtype, 1), with_gradients("cuda", dtype, 1)
+    for parameters in (wanted, got):
+        held = [parameter.grad.data for parameter in parameters]
+        optim.clip_grad_value_(parameters, 0.5)
+        assert all(p.grad.data is array for p, array in zip(parameters, held, strict=True))
+    for mine, other in zip(got, wanted, strict=True):
+        np.testing.assert_array_equal(on_cpu(mine.grad.data), other.grad.data)
+
+
+def test_gradients_on_several_devices_are_refused():
+    parameters = [with_gradients(place, np.float32, 1)[1] for place in ("cpu", "cuda")]
+    with pytest.raises(ValueError, match="clip_grad_norm_: the gradients lie on cpu and cuda:0"):
+        optim.clip_grad_norm_(parameters, 1.0)

@@ -57,7 +57,7 @@ ROOMS = {
     "pool": ["max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"],
     "relu": ["relu"],
     "softmax_cross_entropy": ["softmax", "log_softmax", "cross_entropy", "nll_loss"],
-    "optim": ["sgd", "adam"],
+    "optim": ["sgd", "adam", "clip_grad_norm"],
 }
 MODULES = {
     path.parent.name: ".".join(path.relative_to(Path(minigrad.__file__).parents[1]).parts)[:-3]

@@ -1,5 +1,7 @@
 """Whatever order arrays lie in in memory, the numbers that belong together meet."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,7 +100,10 @@ def test_a_parameter_may_be_given_another_array(make):
             parameter.grad = tensor(slope)
             optimizer.step()
             parameter.data = LAYOUTS[layout](parameter.data)
-        results.append(parameter.data)
+        results.append(parameter.data.copy())
+        optimizer.step()  # copies what is remembered for the last time
+        for array in optimizer.state[parameter].values():
+            assert array.ndim == 0 or array.strides == parameter.data.strides
     np.testing.assert_array_equal(*results)
 
 
@@ -133,8 +138,8 @@ def test_usual_arrays_are_not_copied(make, monkeypatch):
 
 
 @makers
-def test_many_parameters_go_as_each_alone(make):
-    """Small ones and one that is cut into pieces, of both dtypes."""
+def test_many_parameters_go_as_each_alone(make, monkeypatch):
+    """Small ones and one that is cut into pieces, of both dtypes; each alone, and in one piece."""
     rng = np.random.default_rng(0)
     sizes = [3, 0, updates.BLOCK * (updates.PIECE + 1) + 5, 1, 1000]
     dtypes = [np.float32, np.float64]
@@ -152,6 +157,7 @@ def test_many_parameters_go_as_each_alone(make):
     all_at_once = [nn.Parameter(start.copy()) for start in starts]
     alone = [nn.Parameter(start.copy()) for start in starts]
     got = go([make(all_at_once)], all_at_once)
+    monkeypatch.setattr(updates, "together", nullcontext)
     wanted = go([make([parameter]) for parameter in alone], alone)
     for mine, other in zip(got, wanted, strict=True):
         np.testing.assert_array_equal(mine, other)
@@ -198,6 +204,18 @@ def test_a_gradient_that_does_not_fit_changes_nothing(gradient, error, sentence)
         optimizer.step()
     np.testing.assert_array_equal(first.data, 1)
     assert not optimizer.state
+
+
+def test_parameters_of_16_bits_are_refused():
+    layer = nn.Linear(3, 2).astype(np.float16)
+    for parameter in layer.parameters():
+        parameter.grad = tensor(np.ones(parameter.shape, np.float16))
+    before = layer.weight.data.copy()
+    with pytest.raises(TypeError, match=r"^SGD: parameter 0 is float16; parameters are trained in"):
+        optim.SGD(layer.parameters(), lr=1.0).step()
+    np.testing.assert_array_equal(layer.weight.data, before)
+    with pytest.raises(TypeError, match=r"^clip_grad_norm_: gradients must be float32 or float6"):
+        optim.clip_grad_norm_(layer.parameters(), 1.0)
 
 
 def test_a_state_that_does_not_fit_is_refused():

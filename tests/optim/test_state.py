@@ -140,10 +140,13 @@ def test_a_schedule_made_after_the_optimiser_was_loaded_finds_the_first_rates(ma
 def test_what_a_state_looks_like():
     layer = nn.Linear(3, 2)
     groups = optim.groups_by_name(layer, {"bias": {"lr": 2}})
-    optimizer = optim.Adam(groups, lr=np.float64(0.5), betas=(0.9, 0.99))
+    optimizer = optim.Adam(groups, lr=np.float32(0.5), betas=(0.9, 0.99))
     layer.bias.grad = tensor(np.ones(2, np.float32))
     optimizer.step()
+    optimizer.groups[0]["lr"] = np.float32(0.25)
     state = optimizer.state_dict()
+    assert {type(group["lr"]) for group in optimizer.groups} == {np.float32, float}
+    json.dumps(state["values"])
     assert set(state["arrays"]) == {"0.step", "0.mean", "0.square"}
     assert state["arrays"]["0.mean"] is optimizer.state[layer.bias]["mean"]
     shared = {"betas": [0.9, 0.99], "eps": 1e-8, "weight_decay": 0.0}
@@ -152,7 +155,7 @@ def test_what_a_state_looks_like():
     assert state["values"] == {
         "optimizer": "Adam",
         "groups": [
-            {"options": {"lr": 2, **shared}, "parameters": [bias]},
+            {"options": {"lr": 0.25, **shared}, "parameters": [bias]},
             {"options": {"lr": 0.5, **shared}, "parameters": [weight]},
         ],
     }
@@ -163,7 +166,7 @@ def test_what_a_state_looks_like():
             "schedule": "MultiStepLR",
             "options": {"milestones": [3, 5], "gamma": 0.1, "warmup": 1},
             "steps_done": 0,
-            "base_rates": [2.0, 0.5],
+            "base_rates": [0.25, 0.5],
         },
     }
 

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from minigrad.testing.mutants import (
     arithmetic,
     axes,
+    clipping,
     conv,
     dense,
     engine,
@@ -20,13 +21,14 @@ from minigrad.testing.mutants import (
     norm,
     optim,
     pool,
+    schedules,
 )
 from minigrad.testing.mutants.mutant import Mutant, Patch, mutants_of
 
 __all__ = ["CORPUS", "Mutant", "Patch", "find", "of_operation"]
 
 CORPUS: tuple[Mutant, ...] = mutants_of(
-    conv, pool, norm, dense, loss, arithmetic, axes, engine, layers, optim
+    conv, pool, norm, dense, loss, arithmetic, axes, engine, layers, optim, schedules, clipping
 )
 
 

@@ -9,6 +9,9 @@ blind to something:
 * *Laws* see both, on numbers of any size, and exactly where these are integers.
 * *Comparisons* of rungs, threads, dtypes and memory layouts see what went wrong in one of them.
 
+Inside `minigrad.testing.on_device` they hold a GPU to the same, but for those that say why not
+(`Property.cpu_only`).
+
 Examples
 --------
 >>> from minigrad.testing.suite import SUITE
@@ -26,6 +29,7 @@ from minigrad.testing.suite import (
     metamorphic,
     networks,
     norms,
+    schedules,
     training,
     windows,
 )
@@ -38,7 +42,7 @@ __all__ = ["CASES", "SUITE", "Case", "Property", "holds"]
 def _by_operation() -> dict[str, dict[str, Property]]:
     """Sort all properties by operation: those that draw nothing first, since they are quick."""
     found = properties_of(
-        arrays, folded, graphs, losses, metamorphic, networks, norms, training, windows
+        arrays, folded, graphs, losses, metamorphic, networks, norms, schedules, training, windows
     )
     made = chain(arrays.TABLE, arrays.FOLDING, arrays.MOVING, engine_laws.OVER_CASES)
     suite: dict[str, dict[str, Property]] = {}

@@ -1,8 +1,8 @@
-"""Optimisers and schedules: what must hold, against their formulas step by step."""
+"""Optimisers and gradient clipping: what must hold, against their formulas step by step."""
 # ruff: noqa: D401
 # (the docstring of a property states it)
 
-import math
+import copy
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,79 @@ def adam_with_everything() -> None:
     adam_as_defined.check(seed=1, eps=0.1, decay=0.3)
 
 
+def _rates_and_slopes(seed: int) -> tuple[Array, list[float]]:
+    return np.random.default_rng(seed).standard_normal((STEPS, 5)), [0.1, 0.1, 0.02, 0.3]
+
+
+@holds("adamw", seed=our.seeds(), eps=st.sampled_from([0.1, 1e-8]),
+       decay=st.sampled_from([0.0, 0.3]))  # fmt: skip
+def adamw_as_defined(seed: int, eps: float, decay: float) -> None:
+    """The formula, step by step: first the weight decays, then it goes Adam's way without decay."""
+    slopes, rates = _rates_and_slopes(seed)
+    options: Any = {"betas": (0.8, 0.95), "eps": eps, "weight_decay": decay}
+    got = _run(lambda p: optim.AdamW(p, lr=0.1, **options), slopes, rates)
+    p, m, v = np.ones(5), 0.0, 0.0
+    for t, (g, rate) in enumerate(zip(slopes, rates, strict=True), 1):
+        p = p - rate * decay * p
+        m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g**2
+        p = p - rate * (m / (1 - 0.8**t)) / (np.sqrt(v / (1 - 0.95**t)) + eps)
+    near(got, p)
+
+
+@holds("adamw")
+def adamw_with_everything() -> None:
+    """Weight decay and a large ε together."""
+    adamw_as_defined.check(seed=1, eps=0.1, decay=0.3)
+
+
+@holds("rmsprop", seed=our.seeds(), eps=st.sampled_from([0.1, 1e-3]),
+       decay=st.sampled_from([0.0, 0.3]), momentum=st.sampled_from([0.0, 0.7]),
+       centered=st.booleans())  # fmt: skip
+def rmsprop_as_defined(
+    seed: int, eps: float, decay: float, momentum: float, centered: bool
+) -> None:
+    """The formula, step by step, while the rate changes."""
+    slopes, rates = _rates_and_slopes(seed)
+    options: Any = {"eps": eps, "weight_decay": decay, "momentum": momentum, "centered": centered}
+    got = _run(lambda p: optim.RMSprop(p, lr=0.1, alpha=0.8, **options), slopes, rates)
+    p, s, m, v = np.ones(5), np.zeros(5), np.zeros(5), np.zeros(5)
+    for slope, rate in zip(slopes, rates, strict=True):
+        g = slope + decay * p
+        s, m = 0.8 * s + 0.2 * g**2, 0.8 * m + 0.2 * g
+        v = momentum * v + g / (np.sqrt(s - m**2 if centered else s) + eps)
+        p = p - rate * v
+    near(got, p, rtol=1e-11)
+
+
+@holds("rmsprop")
+def rmsprop_with_everything() -> None:
+    """Weight decay, momentum and a large ε together, centred and not."""
+    for centered in (False, True):
+        rmsprop_as_defined.check(seed=1, eps=0.1, decay=0.3, momentum=0.7, centered=centered)
+
+
+@holds("adadelta", seed=our.seeds(), eps=st.sampled_from([0.1, 1e-6]),
+       decay=st.sampled_from([0.0, 0.3]))  # fmt: skip
+def adadelta_as_defined(seed: int, eps: float, decay: float) -> None:
+    """The formula, step by step, while the rate changes."""
+    slopes, rates = _rates_and_slopes(seed)
+    got = _run(lambda p: optim.Adadelta(p, 0.1, 0.8, eps, decay), slopes, rates)
+    p, s, u = np.ones(5), np.zeros(5), np.zeros(5)
+    for slope, rate in zip(slopes, rates, strict=True):
+        g = slope + decay * p
+        s = 0.8 * s + 0.2 * g**2
+        d = np.sqrt(u + eps) / np.sqrt(s + eps) * g
+        u = 0.8 * u + 0.2 * d**2
+        p = p - rate * d
+    near(got, p)
+
+
+@holds("adadelta")
+def adadelta_with_everything() -> None:
+    """Weight decay and a large ε together."""
+    adadelta_as_defined.check(seed=1, eps=0.1, decay=0.3)
+
+
 # -- all optimisers ------------------------------------------------------------------------------
 
 
@@ -135,36 +208,85 @@ def all_numbers_move() -> None:
     near(layer.weight.data, before - 0.5 * slope, "the weight", rtol=1e-6)
 
 
-# -- schedules -----------------------------------------------------------------------------------
+@holds("optimizer", seed=our.seeds(), turned=st.tuples(st.booleans(), st.booleans()))
+def any_order_in_memory(seed: int, turned: tuple[bool, bool]) -> None:
+    """Gradient and parameter may lie in memory in orders of their own, even with gaps."""
+    slopes = np.random.default_rng(seed).standard_normal((STEPS, 3, 4))
+    start = put(np.ones((4, 3))).T if turned[0] else put(np.ones((6, 8)))[::2, ::2]
+    parameter = Parameter(start)
+    optimizer = optim.SGD([parameter], lr=0.1, momentum=0.9)
+    for slope in slopes:
+        parameter.grad = parameter.new(put(slope.T.copy()).T if turned[1] else put(slope))
+        optimizer.step()
+    near(parameter.data, _sgd(np.ones((3, 4)), slopes, [0.1] * STEPS, 0.9, 0.0, False))
 
 
-@holds("schedules", warmup=st.integers(0, 3), after=st.integers(1, 6),
-       floor=st.sampled_from([0.0, 0.1]))  # fmt: skip
-def cosine_as_defined(warmup: int, after: int, floor: float) -> None:
-    """Up in warmup + 1 equal steps, down half a cosine to the floor; groups keep their ratio."""
-    groups: list[Any] = [{"params": [_parameter(1, 1)]}, {"params": [_parameter(1, 1)], "lr": 0.5}]
-    optimizer = optim.SGD(groups, lr=0.1)
-    schedule = optim.CosineLR(optimizer, warmup + after, warmup=warmup, floor=floor)
-    for step in range(warmup + after + 2):
-        turn = math.pi * min(max(step - warmup, 0) / after, 1)
-        want = floor + (1 - floor) * (1 + math.cos(turn)) / 2 * min((step + 1) / (warmup + 1), 1)
-        if step < warmup:
-            want = (step + 1) / (warmup + 1)
-        near(
-            [group["lr"] for group in optimizer.groups],
-            [0.1 * want, 0.5 * want],
-            f"rate at step {step}",
-        )
-        schedule.step()
+@holds("optimizer")
+def a_stopped_run_goes_on() -> None:
+    """State and options go over to another optimiser, for good: the first then goes its own way."""
+    slopes = np.random.default_rng(0).standard_normal((2 * STEPS, 2, 3))
+
+    def begin(rate: float) -> tuple[list[Parameter], Any]:
+        parameters = [Parameter(put(np.ones(3))) for _ in range(2)]
+        groups: list[Any] = [{"params": [p]} for p in parameters]
+        return parameters, optim.Adam(groups, lr=rate, weight_decay=0.1)
+
+    def go(parameters: list[Parameter], optimizer: Any, part: Array) -> None:
+        for pair in part:
+            for parameter, slope in zip(parameters, pair, strict=True):
+                parameter.grad = tensor(slope)
+            optimizer.step()
+
+    whole, optimizer = begin(0.1)
+    go(whole, optimizer, slopes)
+    first, optimizer = begin(0.1)
+    go(first, optimizer, slopes[:STEPS])
+    second, other = begin(0.7)
+    for mine, theirs in zip(second, first, strict=True):
+        mine.data[...] = theirs.data
+    state = optimizer.state_dict()
+    other.load_state_dict(copy.copy(state))
+    go(first, optimizer, -slopes[STEPS:])
+    go(second, other, slopes[STEPS:])
+    for mine, wanted in zip(second, whole, strict=True):
+        near(mine.data, wanted.data, rtol=0.0)
 
 
-@holds("schedules")
-def cosine_by_hand() -> None:
-    """Two steps of warm-up, then from 1 over one half to the floor."""
-    optimizer = optim.SGD([_parameter(1, 1)], lr=1.0)
-    schedule = optim.CosineLR(optimizer, 4, warmup=2)
-    rates = []
-    for _ in range(5):
-        rates.append(optimizer.groups[0]["lr"])
-        schedule.step()
-    near(rates, [1 / 3, 2 / 3, 1, 0.5, 0], "the rate")
+# -- gradient clipping ---------------------------------------------------------------------------
+
+
+def _with_gradients(*slopes: Array) -> list[Parameter]:
+    parameters = [Parameter(put(np.zeros(slope.shape))) for slope in slopes]
+    for parameter, slope in zip(parameters, slopes, strict=True):
+        parameter.grad = tensor(slope)
+    return parameters
+
+
+@holds("clip_grad_norm", seed=our.seeds(), share=st.sampled_from([0.1, 0.9, 2.0]),
+       p=st.sampled_from([1.0, 2.0, 3.0, float("inf")]))  # fmt: skip
+def norm_as_defined(seed: int, share: float, p: float) -> None:
+    """All gradients become shorter by one factor, none becomes longer; the norm is the old one."""
+    rng = np.random.default_rng(seed)
+    slopes = [rng.standard_normal((2, 3)), -9 * rng.random(4)]
+    norm = float(np.linalg.norm(np.concatenate([slope.ravel() for slope in slopes]), p))
+    parameters = _with_gradients(*slopes)
+    near(optim.clip_grad_norm_(parameters, share * norm, p).item(), norm, "the norm")
+    factor = min(1.0, share * norm / (norm + 1e-6))
+    for parameter, slope in zip(parameters, slopes, strict=True):
+        near(fetch(parameter.grad), factor * slope, "a gradient")
+
+
+@holds("clip_grad_norm")
+def norm_of_many_numbers() -> None:
+    """More than one task has."""
+    (parameter,) = _with_gradients(np.ones(250_000))
+    near(optim.clip_grad_norm_([parameter], 1.0).item(), 500.0, "the norm")
+
+
+@holds("clip_grad_value", bound=st.sampled_from([0.0, 0.5, 3.0]))
+def value_by_hand(bound: float) -> None:
+    """Every number into [−bound, bound]."""
+    slope = np.array([-2.0, -0.25, 0.0, 1.0, 4.0])
+    (parameter,) = _with_gradients(slope)
+    optim.clip_grad_value_([parameter], bound)
+    near(fetch(parameter.grad), np.clip(slope, -bound, bound))

@@ -1,0 +1,216 @@
+"""One sitting of a training: from where its folder's checkpoint is to the end, or to a signal."""
+
+import resource
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+import minigrad
+from googlenet.anomaly import NotFiniteError
+from googlenet.commands.errors import FAILURE, STOPPED
+from googlenet.health import Health
+from googlenet.log import Log
+from googlenet.recipes import Recipe
+from googlenet.run_folder import CHECKPOINT, RunFolder, network
+from googlenet.train import Training
+from minigrad.data import ImageError, OpenedDataset
+
+
+class Session:
+    """A network, its training, and who is told of it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    opened : OpenedDataset
+    channels : int
+        Of the pictures.
+    where : str
+        The device, by its full name.
+    options : dict
+        "cuda_graph", "detect_anomaly", "workers", "on_error", "every".
+    log : Log
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        opened: OpenedDataset,
+        channels: int,
+        where: str,
+        options: dict[str, Any],
+        log: Log,
+    ) -> None:
+        self.opened, self.where, self.options, self.log = opened, where, options, log
+        minigrad.manual_seed(recipe.seed)
+        net = network(recipe, len(opened.training.classes), channels).to(where)
+        self.parameters = sum(parameter.size for parameter in net.parameters())
+        with minigrad.cuda.device(where):
+            self.training = Training(
+                net, recipe, opened.training, opened.test, options["cuda_graph"],
+                options["detect_anomaly"], workers=options["workers"],
+                on_error=options["on_error"],
+            )  # fmt: skip
+
+    def run(self, folder: RunFolder) -> None:
+        """Train, and leave in the folder what it takes to use the network, or to go on."""
+        training, log, opened = self.training, self.log, self.opened
+        folder.training, folder.every = training, self.options["every"]
+        again = f"googlenet train --resume {shlex.quote(str(folder.path))}"
+        with (
+            minigrad.cuda.device(self.where),
+            saying_how_to_go_on(f"go on without such pictures: {again} --on-error skip"),
+        ):
+            begun = folder.resume(training)
+            log.say("begin", self._headline(), **self._facts(folder))
+            if begun:
+                log.say("resumed", f"going on after {self._place()}", **self._steps())
+            health = Health(
+                log.warn, training.recipe, opened.training, opened.test, training.batches
+            )
+            done = len(training.history) * len(opened.training) + training.means.count
+            showing = log.showing(training.recipe.epochs, len(opened.training), done)
+            with self._stopping(), showing, self._explaining(folder):
+                finished = training.run(health, log, folder)
+                if finished:
+                    folder.finish(opened.training.classes, training.transform)
+                else:
+                    folder.keep()
+        if not finished:
+            text = f"stopped after {self._place()}; go on with: {again}"
+            log.say("stopped", text, **self._steps(), run=str(folder.path))
+            raise SystemExit(STOPPED)
+        self._say_what_was_left_out()
+        self._say_how_it_ended(folder)
+
+    # -- words -----------------------------------------------------------------------------------
+
+    def _headline(self) -> str:
+        recipe, cpu = self.training.recipe, self.where == "cpu"
+        return (
+            f"GoogLeNet, {self.parameters:,} parameters, {recipe.image_size}×{recipe.image_size} "
+            f"pixels: {len(self.opened.training):,} pictures, {recipe.epochs} epochs, batches of "
+            f"{recipe.batch_size}, "
+            + (f"{minigrad.get_num_threads()} threads" if cpu else self.where)
+            + f"\ndata: {self.opened.description}"
+        )
+
+    def _facts(self, folder: RunFolder) -> dict[str, Any]:
+        """Tell programs what is being trained."""
+        return {
+            "run": str(folder.path),
+            "config": folder.config(),
+            "parameters": self.parameters,
+            "device": self.where,
+            "threads": minigrad.get_num_threads(),
+        }
+
+    def _place(self) -> str:
+        """Say how far the training is."""
+        steps = self.training.batches.state_dict()["batches"]
+        return f"epoch {len(self.training.history)}" + (f" and {steps} steps" if steps else "")
+
+    def _steps(self) -> dict[str, int]:
+        """Tell programs how far the training is."""
+        steps = self.training.batches.state_dict()["batches"]
+        return {"epochs": len(self.training.history), "steps_of_epoch": steps}
+
+    def _say_what_was_left_out(self) -> None:
+        batches, tested = self.training.batches, self.training.test_batches
+        counts = len(batches.left_out), len(tested.left_out)
+        if any(counts):
+            self.log.warn(
+                "left-out",
+                "left out, since they cannot be read: "
+                f"{counts[0]} training and {counts[1]} test pictures",
+            )
+
+    def _say_how_it_ended(self, folder: RunFolder) -> None:
+        result, memory = self.training.history[-1], _peak_memory()
+        seconds = time.perf_counter() - self.log.started
+        self.log.say(
+            "end",
+            f"test accuracy {result['test_accuracy']:.4f} after {seconds:.0f} s, peak memory "
+            f"{memory:.2f} GiB; run folder: {folder.path}",
+            run=str(folder.path),
+            test_accuracy=result["test_accuracy"],
+            test_loss=result["test_loss"],
+            epochs=len(self.training.history),
+            peak_memory_gib=memory,
+        )
+
+    # -- what may come in between ----------------------------------------------------------------
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Let Ctrl-C, and a polite kill, end the step going on; the second time, at once."""
+
+        def stop(number: int, frame: Any) -> None:
+            if self.training.stopping:
+                raise KeyboardInterrupt
+            self.training.stop()
+            self.log.say("stopping", "stopping after this step (Ctrl-C again: at once)")
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def _explaining(self, folder: RunFolder) -> Iterator[None]:
+        """Say of numbers that are not finite when they came up, and what to do."""
+        try:
+            yield
+        except NotFiniteError as error:
+            recipe = self.training.recipe
+            tries = f"Try a lower --lr (now {recipe.lr:g})"
+            tries += "" if recipe.precision == "float32" else ", or --precision float32"
+            kept = folder.path / CHECKPOINT
+            tries += f". {str(kept)!r} is from before" if kept.is_file() else ""
+            raise NotFiniteError(f"{self._where()}: {error}. {tries}") from error
+
+    def _where(self) -> str:
+        """Name the step that the training is at."""
+        place = self.training.batches.state_dict()
+        if place["batches"] == 0:
+            return f"at the end of epoch {place['epoch']}"
+        return f"in step {place['batches']} of epoch {place['epoch'] + 1}"
+
+
+@contextmanager
+def telling_errors(log: Log) -> Iterator[None]:
+    """Let programs that read the log know of an error, before it ends the program."""
+    try:
+        yield
+    except click.ClickException as error:
+        log.say("error", error.message, message=error.message, code=error.exit_code)
+        raise
+    except (ValueError, OSError, RuntimeError, minigrad.DeviceError) as error:
+        log.say("error", str(error), message=str(error), code=FAILURE)
+        raise
+
+
+@contextmanager
+def saying_how_to_go_on(how: str) -> Iterator[None]:
+    """Let the error about a picture that cannot be read say what can be done about it."""
+    try:
+        yield
+    except (ImageError, RuntimeError) as error:
+        bad = error if isinstance(error, ImageError) else error.__cause__
+        if not isinstance(bad, ImageError):
+            raise
+        raise RuntimeError(f"{bad}; {how}") from error
+
+
+def _peak_memory() -> float:
+    """Return the most memory this process has held, in GiB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
