@@ -76,7 +76,7 @@ class Session:
             )
             done = len(training.history) * len(opened.training) + training.means.count
             showing = log.showing(training.recipe.epochs, len(opened.training), done)
-            with self._stopping(), showing, self._explaining(folder):
+            with self._stopping(), showing, self._explaining(folder), _keeping(folder):
                 finished = training.run(health, log, folder)
                 if finished:
                     folder.finish(opened.training.classes, training.transform)
@@ -183,6 +183,20 @@ class Session:
         if place["batches"] == 0:
             return f"at the end of epoch {place['epoch']}"
         return f"in step {place['batches']} of epoch {place['epoch'] + 1}"
+
+
+@contextmanager
+def _keeping(folder: RunFolder) -> Iterator[None]:
+    """Keep what was learned until a picture could not be read, to go on from there without it.
+
+    The error comes up between two steps: the last one is whole.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__cause__, ImageError):
+            folder.keep()
+        raise
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks import own_pictures
 from googlenet import cli, pictures
-from googlenet.screen import Screen
+from googlenet.log import Plain
 from minigrad import checkpoint
 from minigrad.data import ImageFolder
 
@@ -57,7 +57,7 @@ def googlenet(monkeypatch, capsys):
         except SystemExit as end:
             code = end.code or 0
         out, err = capsys.readouterr()
-        assert "Warning" not in out + err
+        assert "RuntimeWarning" not in out + err
         return code, out + err
 
     return run
@@ -116,7 +116,7 @@ def test_stopped_moved_and_gone_on_with_it_ends_as_if_nothing_had_been(
     assert "3 classes, 72 training and 18 test pictures" in said
     assert float(said.split("test accuracy ")[1].split()[0]) >= 0.8
 
-    steps, step = [], Screen.step
+    steps, step = [], Plain.step
 
     def interrupted(*arguments):
         step(*arguments)
@@ -124,7 +124,7 @@ def test_stopped_moved_and_gone_on_with_it_ends_as_if_nothing_had_been(
         if len(steps) == 12:  # in the second epoch
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(Screen, "step", interrupted)
+    monkeypatch.setattr(Plain, "step", interrupted)
     code, said = googlenet("train", *options, "--run", tmp_path / "run")
     assert code == 130
     assert "stopped after epoch 1 and 3 steps; go on with: googlenet train --resume" in said
@@ -152,7 +152,7 @@ def test_a_folder_has_defaults_of_its_own(googlenet, folder, tmp_path):
     run = tmp_path / "run"
     code, said = googlenet("train", "--data", folder / "all", "--epochs", "1", "--run", run)
     assert code == 0, said
-    assert "no test picture of the class 'lonely'" in said
+    assert "No test pictures of 'lonely'" in said
     recipe = json.loads((run / "config.json").read_text())["recipe"]
     assert (recipe["image_size"], recipe["batch_size"], recipe["epochs"]) == (64, 8, 1)
 
@@ -181,13 +181,18 @@ def test_damaged_pictures_are_left_out_and_counted(googlenet, folder, tmp_path):
     assert "left out, since they cannot be read: 1 training and 1 test pictures" in said
 
 
+@pytest.mark.parametrize("batch", [8, 72])
 def test_a_picture_found_damaged_on_the_way_can_be_left_out_from_there(
-    googlenet, folder, tmp_path, monkeypatch
+    googlenet, folder, tmp_path, monkeypatch, batch
 ):
+    """After some steps, or in the only batch there is."""
     monkeypatch.setattr(pictures, "SAMPLE", 1)  # mean and deviation do not meet it
     damage(folder)
     run = tmp_path / "a run"
-    code, said = googlenet("train", "--data", folder, *SMALL, "--epochs", "2", "--run", run)
+    code, said = googlenet(
+        *("train", "--data", folder, *SMALL, "--batch-size", batch, "--epochs", "2"),
+        *("--run", run),
+    )
     assert code == 1
     how = f"; go on without such pictures: googlenet train --resume '{run}' --on-error skip\n"
     assert said.endswith(how)
