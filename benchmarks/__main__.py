@@ -29,6 +29,7 @@ SECTIONS = {
     "startup": "from the command to the first batch; imports",
     "loader": "pictures a second through the data loader",
     "pictures": "photographs from files, a second and core",
+    "feeding": "a training step with the loader reading photographs beside it",
     "memory": "peak memory of a step",
     "gpu-rates": "where there is a GPU: its rates, matrix product, copy",
     "gpu-training": "a training step on the GPU, and its memory, in four precisions",

@@ -22,7 +22,6 @@ from minigrad.data import (
     RandomHorizontalFlip,
     RandomResizedCrop,
     Resize,
-    ToFloat,
     channel_statistics,
 )
 
@@ -65,7 +64,7 @@ def transforms(
         found = channel_statistics(training, Compose(place), SAMPLE, recipe.seed, on_error)
         mean, std = map(list, found)
     std = [value or 1.0 for value in std]  # of a channel that is constant
-    values = [ToFloat(), Normalize(mean, std)]
+    values = [Normalize(mean, std)]  # of bytes: that scales them first
     flip = [RandomHorizontalFlip()] if recipe.flip else []
     return Compose([*flip, *changed, *values]), Compose([*place, *values])
 

@@ -168,7 +168,10 @@ class Session:
 
     @contextmanager
     def _keeping(self, folder: RunFolder) -> Iterator[None]:
-        """Where a picture cannot be read, keep what was learned: one may go on without it."""
+        """Keep what was learned until a picture could not be read: one may go on without it.
+
+        The error comes up between two steps: the last one is whole.
+        """
         try:
             yield
         except RuntimeError as error:

@@ -182,13 +182,18 @@ def test_damaged_pictures_are_left_out_and_counted(googlenet, folder, tmp_path):
     assert "left out, since they cannot be read: 1 training and 1 test pictures" in said
 
 
+@pytest.mark.parametrize("batch", [8, 72])
 def test_a_picture_found_damaged_on_the_way_can_be_left_out_from_there(
-    googlenet, folder, tmp_path, monkeypatch
+    googlenet, folder, tmp_path, monkeypatch, batch
 ):
+    """After some steps, or in the only batch there is."""
     monkeypatch.setattr(pictures, "SAMPLE", 1)  # mean and deviation do not meet it
     damage(folder)
     run = tmp_path / "a run"
-    code, said = googlenet("train", "--data", folder, *SMALL, "--epochs", "2", "--run", run)
+    code, said = googlenet(
+        *("train", "--data", folder, *SMALL, "--batch-size", batch, "--epochs", "2"),
+        *("--run", run),
+    )
     assert code == 1
     how = f"; go on without such pictures: googlenet train --resume '{run}' --on-error skip\n"
     assert said.endswith(how)
