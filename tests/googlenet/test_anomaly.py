@@ -132,6 +132,7 @@ def test_where_steps_do_not_look_the_watcher_does(tmp_path):
     health = Health(print, RECIPE, training.batches.dataset, training.test_batches.dataset)
     health.every = 0.0
     folder = RunFolder.create(tmp_path / "run")
+    folder.write_config(RECIPE, **CONFIG)
     folder.training, folder.every = training, 0.0
 
     def poison():

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from googlenet.classify import Classifier
-from googlenet.commands import train as training_command
+from googlenet.commands.session import Session
 from googlenet.evaluation import Evaluation
 from googlenet.prediction import predict
 from googlenet.recipes import Recipe
@@ -127,10 +127,9 @@ def test_damaged_configs(runs):
 def training(runs, monkeypatch):
     """A training as `googlenet train --resume` makes it."""
     given = []
-    monkeypatch.setattr(training_command, "_train", lambda *arguments: given.append(arguments))
+    monkeypatch.setattr(Session, "run", lambda session, folder: given.append(session.training))
     call("train", "--resume", runs / "stopped-a")
-    ((_, recipe, net, opened, *_),) = given
-    return training_command.Training(net, recipe, opened.training, opened.test)
+    return given[0]
 
 
 def values(training):

@@ -246,7 +246,11 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, recipe):
 
 @pytest.mark.parametrize(
     ("values", "sentence"),
-    [("{}", "the state is not that of a training"), ("[]", "does not fit"), ("", "does not fit")],
+    [
+        ("{}", "its history must be that of at most 2 epochs"),
+        ("[]", "does not fit"),
+        ("", "does not fit"),
+    ],
 )
 def test_a_checkpoint_without_its_values_is_refused(tmp_path, values, sentence):
     folder = stopped_run(tmp_path / "run")
