@@ -93,10 +93,10 @@ def taken(steps: dict[str, Callable[[], Any]], options: Options) -> dict[str, Sp
 def check(shape: ConvShape, kind: str, precision: Precision) -> None:
     """Insist that all sides give the same for a few images."""
     if torch:
-        torch.backends.cudnn.benchmark = False  # to try all algorithms takes long
+        torch.backends.cudnn.set_flags(_benchmark=False)  # to try all algorithms takes long
     made = {name: step() for name, step in conv_steps(shape, kind, precision).items()}
     if torch:
-        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.set_flags(_benchmark=True)
     ours = made.pop(OURS).astype(np.float32).get()
     for name, theirs in made.items():
         what = f"{kind} of {shape}, {name}, {precision.name}"

@@ -70,5 +70,6 @@ def chosen(names: tuple[str, ...]) -> list[Precision]:
 def _allow_tf32(allowed: bool) -> None:
     minigrad.allow_tf32(allowed)
     if torch:
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
-        torch.backends.cudnn.benchmark = True
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+        # Not its attributes, which PyTorch's own test cases lock for the whole process.
+        torch.backends.cudnn.set_flags(_benchmark=True, _allow_tf32=allowed)
