@@ -17,6 +17,7 @@ from rich.text import Text
 
 from googlenet.commands.errors import Usage, usage
 from googlenet.commands.options import RunPath, computing, load
+from googlenet.commands.session import saying_how_to_go_on
 from googlenet.evaluation import Evaluation, examine, of_classes
 from googlenet.pictures import fingerprint, reading
 from googlenet.run_folder import CONFIG, Model, RunFolder
@@ -88,7 +89,8 @@ def evaluate(
             examined = _other(data, test_data, model, home)
     pictures = examined.pictures
     labels = np.asarray(pictures.labels)  # type: ignore[attr-defined]
-    with _bar(len(pictures), shown=not as_json) as seen:
+    skipping = saying_how_to_go_on("--on-error skip goes on without such pictures")
+    with skipping, _bar(len(pictures), shown=not as_json) as seen:
         evaluation = examine(
             classifier, model.transform, pictures, labels, seen,
             workers=options["workers"], on_error=on_error or examined.on_error,
