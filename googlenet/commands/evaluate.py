@@ -112,6 +112,12 @@ def _own(folder: RunFolder, model: Model) -> Examined:
         )
     config = folder.config()
     asked = config["asked"]
+    for place in (asked["data"], asked["test_data"]):
+        if place not in (None, *NAMED) and not Path(place).is_dir():
+            raise Usage(
+                f"the run's pictures were in {place!r}, and that folder is not there any more; if "
+                "it was moved, say where it is: --data FOLDER"
+            )
     pictures, description = _open(asked["data"], asked["test_data"], model)
     of_classes(pictures, model.classes, f"the data of {str(folder.path)!r}")
     if fingerprint(pictures) != config["fingerprints"].get("test"):

@@ -47,12 +47,12 @@ def runs(folder: Path, check: bool, as_json: bool) -> None:
 
 def _show(console: Console, found: list[Run]) -> None:
     made = Table(box=None, padding=(0, 2, 0, 0))
-    made.add_column("run", overflow="fold")
+    made.add_column("run", no_wrap=True, overflow="ellipsis")
     made.add_column("begun", no_wrap=True)
     made.add_column("state", no_wrap=True)
-    for name in ("epochs", "best", "last", "time", "parameters"):
+    for name in ("epochs", "best", "last", "time"):
         made.add_column(name, justify="right", no_wrap=True)
-    made.add_column("data", overflow="fold", min_width=8)
+    made.add_column("data", no_wrap=True, overflow="ellipsis")  # --json tells all of it
     for run in found:
         made.add_row(
             Text(printable(run.name)),
@@ -62,7 +62,6 @@ def _show(console: Console, found: list[Run]) -> None:
             _share(run.best_accuracy),
             _share(run.last_accuracy),
             _time(run.seconds),
-            "–" if run.parameters is None else f"{run.parameters:,}",
             Text(printable(run.data or "–")),
         )
     wide = max(console.width, console.measure(made, options=console.options.update(width=10**4))[1])
