@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import minigrad
-from googlenet.model import GoogLeNet
+from googlenet.model import GoogLeNet, in_precision
 from googlenet.recipes import PRECISIONS
 
 BATCH = 32  # pictures that are computed at once, if nothing else is asked for
@@ -56,7 +56,7 @@ class Classifier:
             place[...] = image
         with minigrad.no_grad():
             given = minigrad.tensor(batch, device=self.device)
-            logits = self.net(given.astype(PRECISIONS[self.precision]))
+            logits = self.net(in_precision(given, self.precision))
         return logits.astype("float32").cpu().numpy()[: len(images)]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import minigrad
 from googlenet import architecture
 from googlenet.architecture import LRN, Conv, Inception, MaxPool, Step
+from googlenet.recipes import PRECISIONS
 from minigrad import Tensor, nn
 from minigrad import functional as F
 
@@ -223,6 +224,12 @@ def _begin(net: GoogLeNet, generator: np.random.Generator) -> None:
                 nn.init.he_normal_(module.weight, generator)
             if module.bias is not None:
                 nn.init.constant_(module.bias, 0.0)
+
+
+def in_precision(images: Tensor, precision: str) -> Tensor:
+    """Return a batch in the dtype of a precision: itself, if it is that already."""
+    wanted = PRECISIONS[precision]
+    return images if images.dtype.name == wanted else images.astype(wanted)
 
 
 def loss(

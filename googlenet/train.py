@@ -17,9 +17,9 @@ import numpy as np
 
 import minigrad
 from googlenet.anomaly import Lookout, NotFiniteError
-from googlenet.model import GoogLeNet, loss
+from googlenet.model import GoogLeNet, in_precision, loss
 from googlenet.pictures import transforms
-from googlenet.recipes import PRECISIONS, Recipe
+from googlenet.recipes import Recipe
 from minigrad import Tensor, optim
 from minigrad import functional as F
 from minigrad.data import DataLoader, Dataset
@@ -356,12 +356,6 @@ def evaluate(
             if stopped():
                 return None
     return means.means()["loss"], means.means()["correct"]
-
-
-def in_precision(images: Tensor, precision: str) -> Tensor:
-    """Return a batch in the dtype of a precision: itself, if it is that already."""
-    wanted = PRECISIONS[precision]
-    return images if images.dtype.name == wanted else images.astype(wanted)
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:

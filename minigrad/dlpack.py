@@ -35,7 +35,7 @@ def from_dlpack(x: Any) -> Tensor:
     >>> tensor = minigrad.from_dlpack(numbers)
     >>> numbers[0] = 5.0
     >>> tensor
-    tensor([5., 0., 0.], dtype=float64)
+    tensor([5., 0., 0.], dtype=float64, device=cpu)
     """
     if not hasattr(x, "__dlpack__") or not hasattr(x, "__dlpack_device__"):
         raise TypeError(

@@ -54,10 +54,10 @@ def tensor(
     >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
     >>> y = (x * x).sum()
     >>> y
-    tensor(5., dtype=float32, op=sum)
+    tensor(5., dtype=float32, device=cpu, op=sum)
     >>> y.backward()
     >>> x.grad
-    tensor([2., 4.], dtype=float32)
+    tensor([2., 4.], dtype=float32, device=cpu)
     """
     if isinstance(array_like, Tensor):
         array_like = array_like.data
@@ -147,9 +147,7 @@ class Tensor(Variable):
 
     def __repr__(self) -> str:
         values = np.array2string(self._on_cpu(), separator=", ", prefix="tensor(")
-        notes = [f"dtype={self.dtype}"]
-        if self.device != "cpu":  # as PyTorch prints it: where the CPU is, nothing is said
-            notes.append(f"device={self.device!r}")
+        notes = [f"dtype={self.dtype}", f"device={self.device}"]
         if isinstance(self.node, Leaf):
             notes.append("requires_grad=True")
         elif self.node is not None:

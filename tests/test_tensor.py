@@ -125,14 +125,15 @@ def test_attributes():
 
 def test_repr_shows_value_dtype_and_operation():
     x = minigrad.tensor([1.0, 2.5], requires_grad=True)
-    assert repr(x) == "tensor([1. , 2.5], dtype=float32, requires_grad=True)"
-    assert repr(x * 2) == "tensor([2., 5.], dtype=float32, op=multiply)"
-    assert repr((x * 2).detach()) == "tensor([2., 5.], dtype=float32)"
-    assert repr(minigrad.tensor(3)) == "tensor(3, dtype=int64)"
-    assert repr(x[None] > 2) == "tensor([[False,  True]], dtype=bool)"
+    assert repr(x) == "tensor([1. , 2.5], dtype=float32, device=cpu, requires_grad=True)"
+    assert repr(x * 2) == "tensor([2., 5.], dtype=float32, device=cpu, op=multiply)"
+    assert repr((x * 2).detach()) == "tensor([2., 5.], dtype=float32, device=cpu)"
+    assert repr(minigrad.tensor(3)) == "tensor(3, dtype=int64, device=cpu)"
+    assert repr(x[None] > 2) == "tensor([[False,  True]], dtype=bool, device=cpu)"
     two = minigrad.tensor(np.eye(2), requires_grad=True)
-    assert repr(two.exp().sum(0)).endswith(", dtype=float64, op=sum)")
-    assert repr(two) == "tensor([[1., 0.],\n        [0., 1.]], dtype=float64, requires_grad=True)"
+    assert repr(two.exp().sum(0)).endswith(", dtype=float64, device=cpu, op=sum)")
+    notes = "dtype=float64, device=cpu, requires_grad=True"
+    assert repr(two) == f"tensor([[1., 0.],\n        [0., 1.]], {notes})"
     assert len(repr(minigrad.tensor(np.zeros((100, 100))))) < 1000
 
 

@@ -23,9 +23,8 @@ from googlenet.pictures import fingerprint, reading
 from googlenet.run_folder import CONFIG, Model, RunFolder
 from googlenet.sentences import printable
 from minigrad.checkpoint import write_whole
-from minigrad.data import Dataset, ImageFolder, open_dataset
+from minigrad.data import DATASETS, Dataset, ImageFolder, open_dataset
 
-NAMED = ("embedded", "fashion-mnist")
 TOP = 5
 
 EXAMPLE = """\b
@@ -113,7 +112,7 @@ def _own(folder: RunFolder, model: Model) -> Examined:
     config = folder.config()
     asked = config["asked"]
     for place in (asked["data"], asked["test_data"]):
-        if place not in (None, *NAMED) and not Path(place).is_dir():
+        if place not in (None, *DATASETS) and not Path(place).is_dir():
             raise Usage(
                 f"the run's pictures were in {place!r}, and that folder is not there any more; if "
                 "it was moved, say where it is: --data FOLDER"
@@ -151,7 +150,7 @@ def _other(data: str | None, test_data: str | None, model: Model, home: Path) ->
 
 def _open(data: str, test_data: str | None, model: Model) -> tuple[Dataset, str]:
     """Open data as ``googlenet train`` does, and return what it tests on."""
-    how = {} if data in NAMED else _reading(model)
+    how = {} if data in DATASETS else _reading(model)
     opened = open_dataset(data, test=test_data, **how)
     return opened.test, opened.description
 

@@ -19,10 +19,9 @@ from googlenet.pictures import fingerprint, reading, some
 from googlenet.recipes import PHOTOGRAPH, PRECISIONS, Recipe, for_photographs
 from googlenet.run_folder import RunFolder
 from googlenet.screen import LOGS, open_log
-from minigrad.data import OpenedDataset, open_dataset
+from minigrad.data import DATASETS, OpenedDataset, open_dataset
 
 DEFAULT = Recipe()
-NAMED = ("embedded", "fashion-mnist")
 ASKED = ("data", "test_data", "channels", "pictures", "on_error")  # that a run goes on with
 MOVED = ("data", "test_data", "on_error")  # of those, what may be said anew
 GOES_WITH_RESUME = {
@@ -191,7 +190,7 @@ def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
         raise Usage(f"the run {str(folder.path)!r} is finished: there is nothing to resume")
     anew = {name: options[name] for name in MOVED if _given(name)}
     asked = {**options, **config["asked"], **anew}
-    if asked["data"] not in NAMED and not os.path.isdir(asked["data"]):
+    if asked["data"] not in DATASETS and not os.path.isdir(asked["data"]):
         raise Usage(
             f"there is no folder {asked['data']!r} any more; if it was moved, say where it is: "
             "--data FOLDER"
@@ -211,13 +210,13 @@ def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
 def _recipe(options: dict[str, Any]) -> Recipe:
     """Make the recipe of what was asked for, and of what suits it."""
     asked = {n: v for n, v in options.items() if hasattr(DEFAULT, n) and v is not None}
-    fitting = {} if options["data"] in NAMED else {"image_size": PHOTOGRAPH}
+    fitting = {} if options["data"] in DATASETS else {"image_size": PHOTOGRAPH}
     return Recipe(**{**fitting, **asked})
 
 
 def _fitting(recipe: Recipe, opened: OpenedDataset, options: dict[str, Any]) -> Recipe:
     """Return the recipe with batches and epochs that suit a folder, where none were asked for."""
-    if options["data"] in NAMED:
+    if options["data"] in DATASETS:
         return recipe
     fitting: dict[str, Any] = for_photographs(len(opened.training))
     return replace(recipe, **{n: v for n, v in fitting.items() if options[n] is None})
@@ -225,14 +224,12 @@ def _fitting(recipe: Recipe, opened: OpenedDataset, options: dict[str, Any]) -> 
 
 def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
     """Open the data; return it and the number of channels of its pictures."""
-    named = asked["data"] in NAMED
+    named = asked["data"] in DATASETS
     channels = 1 if named else int(asked["channels"] or 3)
     if named and asked["channels"]:
         raise ValueError(f"channels goes with a folder of pictures, not with {asked['data']!r}")
     how: dict[str, Any] = {} if named else reading(recipe.image_size, channels)
     opened = open_dataset(asked["data"], test=asked["test_data"], **how)
-    if len(opened.training.classes) < 2:
-        raise ValueError(f"{asked['data']!r} has one class only, and nothing to tell it from")
     if len(opened.test) == 0:
         raise ValueError(
             f"no class in {asked['data']!r} has a second picture to be held out for the test; "
@@ -245,7 +242,7 @@ def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
 
 def _places(options: dict[str, Any]) -> dict[str, str]:
     """Say where the folders are, from wherever the run is gone on with."""
-    folders = {n: options[n] for n in ("data", "test_data") if options[n] not in (None, *NAMED)}
+    folders = {n: options[n] for n in ("data", "test_data") if options[n] not in (None, *DATASETS)}
     return {name: os.path.abspath(folder) for name, folder in folders.items()}
 
 

@@ -198,7 +198,7 @@ def power(a: Operand, b: Operand) -> "Tensor":
     >>> x = minigrad.tensor([3.0], requires_grad=True)
     >>> (x**2).sum().backward()
     >>> x.grad
-    tensor([6.], dtype=float32)
+    tensor([6.], dtype=float32, device=cpu)
     """
     a, b = (floating(t) for t in operands("power", a, b))
     x, y = a.data, b.data
@@ -261,7 +261,7 @@ def where(condition: Operand, a: Operand, b: Operand) -> "Tensor":
     >>> import minigrad
     >>> x = minigrad.tensor([-1.0, 2.0])
     >>> minigrad.where(x > 0, x, 0.1 * x)
-    tensor([-0.1,  2. ], dtype=float32)
+    tensor([-0.1,  2. ], dtype=float32, device=cpu)
     """
     mask = condition.data if isinstance(condition, Variable) else _mask(condition)
     model = next((t.data for t in (a, b) if isinstance(t, Variable)), mask)

@@ -233,7 +233,7 @@ def pad(x: "Tensor", padding: Sequence[int], value: float = 0.0) -> "Tensor":
     >>> import minigrad
     >>> minigrad.functional.pad(minigrad.tensor([[1.0, 2.0]]), (1, 0, 0, 1))
     tensor([[0., 1., 2.],
-            [0., 0., 0.]], dtype=float32)
+            [0., 0., 0.]], dtype=float32, device=cpu)
     """
     if not isinstance(x, Variable):
         raise TypeError(

@@ -65,7 +65,7 @@ def clip_grad_norm_(
     >>> x = minigrad.tensor([3.0, 4.0], requires_grad=True)
     >>> (x * x / 2).sum().backward()
     >>> optim.clip_grad_norm_([x], max_norm=1.0)
-    tensor(5., dtype=float32)
+    tensor(5., dtype=float32, device=cpu)
     >>> x.grad.numpy().round(4)
     array([0.6, 0.8], dtype=float32)
     """
@@ -111,7 +111,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> (x * x / 2).sum().backward()
     >>> optim.clip_grad_value_([x], clip_value=1.0)
     >>> x.grad
-    tensor([ 1. , -0.5], dtype=float32)
+    tensor([ 1. , -0.5], dtype=float32, device=cpu)
     """
     check_options("clip_grad_value_", clip_value=clip_value)
     for gradient in _gradients("clip_grad_value_", parameters):

@@ -216,11 +216,6 @@ def test_a_checkpoint_is_written_when_it_is_time(tmp_path, monkeypatch):
     assert len(kept_at) == 5
 
 
-def damaged(path, change):
-    content = bytearray(path.read_bytes())
-    path.write_bytes(change(content))
-
-
 def test_a_damaged_checkpoint_is_refused(tmp_path):
     folder = stopped_run(tmp_path / "run")
     file = folder.path / "checkpoint.safetensors"

@@ -184,5 +184,5 @@ def test_googlenet_as_on_the_cpu(dtype):
 def test_bfloat16_moves_and_prints():
     x = tensor([1.5, -2.0], dtype="bfloat16", device="cuda")
     assert x.dtype == BFLOAT16
-    assert repr(x) == "tensor([1.5, -2], dtype=bfloat16, device='cuda:0')"
+    assert repr(x) == "tensor([1.5, -2], dtype=bfloat16, device=cuda:0)"
     assert x.cpu().numpy().dtype == BFLOAT16

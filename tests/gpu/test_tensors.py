@@ -86,7 +86,7 @@ def test_where_a_tensor_lies():
     assert there.to("cuda:0") is there
     assert x.cuda().device == "cuda:0"
     assert tensor(there).device == "cuda:0"
-    assert repr(there) == "tensor([1., 2.], dtype=float32, device='cuda:0')"
+    assert repr(there) == "tensor([1., 2.], dtype=float32, device=cuda:0)"
     np.testing.assert_array_equal(np.asarray(there.cpu()), x.data)
 
 

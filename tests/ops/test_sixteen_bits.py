@@ -107,7 +107,8 @@ def test_bfloat16_by_name():
     assert is_floating(BFLOAT16)
     assert not is_small(np.dtype(np.int16))
     assert not is_floating(np.dtype("V2"))
-    assert repr(tensor([1.0], dtype="bfloat16").astype("float16")) == "tensor([1.], dtype=float16)"
+    x = tensor([1.0], dtype="bfloat16").astype("float16")
+    assert repr(x) == "tensor([1.], dtype=float16, device=cpu)"
 
 
 def test_bfloat16_without_the_package(monkeypatch):

@@ -104,9 +104,9 @@ def batch_norm(
     >>> mean, var = minigrad.tensor([0.0]), minigrad.tensor([1.0])
     >>> minigrad.functional.batch_norm(x, mean, var, training=True, eps=0.0)
     tensor([[-1.],
-            [ 1.]], dtype=float32)
+            [ 1.]], dtype=float32, device=cpu)
     >>> mean, var
-    (tensor([0.2], dtype=float32), tensor([1.1], dtype=float32))
+    (tensor([0.2], dtype=float32, device=cpu), tensor([1.1], dtype=float32, device=cpu))
     """
     per_channel = {
         "running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias,

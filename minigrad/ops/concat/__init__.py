@@ -57,7 +57,7 @@ def concat(tensors: Sequence["Tensor"], axis: int = 0) -> "Tensor":
     >>> a, b = minigrad.tensor([[1.0], [2.0]]), minigrad.tensor([[3.0, 4.0], [5.0, 6.0]])
     >>> minigrad.concat([a, b], axis=1)
     tensor([[1., 3., 4.],
-            [2., 5., 6.]], dtype=float32)
+            [2., 5., 6.]], dtype=float32, device=cpu)
     """
     if isinstance(tensors, Variable) or not isinstance(tensors, Sequence):
         raise TypeError(

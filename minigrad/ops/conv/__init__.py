@@ -104,7 +104,7 @@ def conv2d(
     >>> edge = minigrad.tensor([[[[-1.0, 1.0]]]])
     >>> minigrad.functional.conv2d(x, edge)
     tensor([[[[1., 1.],
-              [1., 1.]]]], dtype=float32)
+              [1., 1.]]]], dtype=float32, device=cpu)
     """
     check_tensor("conv2d", "x", x, 4)
     check_tensor("conv2d", "weight", weight, 4)
@@ -175,7 +175,7 @@ def im2col(
     >>> x = minigrad.tensor([[[[1.0, 2.0, 3.0]]]])
     >>> minigrad.functional.im2col(x, kernel_size=(1, 2))
     tensor([[[1., 2.],
-             [2., 3.]]], dtype=float32)
+             [2., 3.]]], dtype=float32, device=cpu)
     """
     check_tensor("im2col", "x", x, 4)
     window = _window("im2col", kernel_size, stride, padding, dilation)

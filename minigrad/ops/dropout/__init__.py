@@ -70,7 +70,7 @@ def dropout(x: "Tensor", p: float = 0.5, training: bool = True, key: int | None 
     >>> import minigrad
     >>> x = minigrad.tensor([1.0, 2.0, 3.0, 4.0])
     >>> minigrad.functional.dropout(x, p=0.5, key=1)
-    tensor([2., 4., 6., 0.], dtype=float32)
+    tensor([2., 4., 6., 0.], dtype=float32, device=cpu)
     >>> minigrad.functional.dropout(x, p=0.5, training=False) is x
     True
     """

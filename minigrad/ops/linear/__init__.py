@@ -54,7 +54,7 @@ def linear(x: "Tensor", weight: "Tensor", bias: "Tensor | None" = None) -> "Tens
     >>> import minigrad
     >>> x = minigrad.tensor([[1.0, 2.0]])
     >>> minigrad.functional.linear(x, minigrad.tensor([[3.0, 4.0], [5.0, 6.0]]))
-    tensor([[11., 17.]], dtype=float32)
+    tensor([[11., 17.]], dtype=float32, device=cpu)
     """
     check_tensor("linear", "x", x)
     check_tensor("linear", "weight", weight, 2)

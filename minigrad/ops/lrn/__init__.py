@@ -76,7 +76,7 @@ def local_response_norm(
     >>> import minigrad
     >>> x = minigrad.tensor([[1.0, 1.0, 0.0]])
     >>> minigrad.functional.local_response_norm(x, size=3, alpha=3.0, beta=1.0)
-    tensor([[0.33333334, 0.33333334, 0.        ]], dtype=float32)
+    tensor([[0.33333334, 0.33333334, 0.        ]], dtype=float32, device=cpu)
     """
     check_tensor("local_response_norm", "x", x, 2, 3, 4)
     if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:

@@ -98,7 +98,7 @@ def max_pool2d(
     >>> import minigrad
     >>> x = minigrad.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]])
     >>> minigrad.functional.max_pool2d(x, kernel_size=2, stride=1)
-    tensor([[[[5., 6.]]]], dtype=float32)
+    tensor([[[[5., 6.]]]], dtype=float32, device=cpu)
     """
     window = _window("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
     kernel, input_shape = device.choose(RUNGS, gpu, x.data), x.shape
@@ -143,7 +143,7 @@ def avg_pool2d(
     >>> import minigrad
     >>> x = minigrad.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]])
     >>> minigrad.functional.avg_pool2d(x, kernel_size=2, stride=1)
-    tensor([[[[3., 4.]]]], dtype=float32)
+    tensor([[[[3., 4.]]]], dtype=float32, device=cpu)
     """
     window = _window("avg_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
     geometry = *window[:3], bool(ceil_mode), bool(count_include_pad)
@@ -180,7 +180,7 @@ def adaptive_avg_pool2d(
     >>> import minigrad
     >>> x = minigrad.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]])
     >>> minigrad.functional.adaptive_avg_pool2d(x, output_size=1)
-    tensor([[[[3.5]]]], dtype=float32)
+    tensor([[[[3.5]]]], dtype=float32, device=cpu)
     """
     _check_images("adaptive_avg_pool2d", x)
     size = _adaptive_size(output_size, x.shape)

@@ -49,7 +49,7 @@ def relu(x: "Tensor") -> "Tensor":
     --------
     >>> import minigrad
     >>> minigrad.functional.relu(minigrad.tensor([-1.0, 0.0, 2.0]))
-    tensor([0., 0., 2.], dtype=float32)
+    tensor([0., 0., 2.], dtype=float32, device=cpu)
     """
     check_tensor("relu", "x", x)
     kernel = device.choose(RUNGS, gpu, x.data)

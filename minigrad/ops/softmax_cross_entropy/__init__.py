@@ -98,7 +98,7 @@ def softmax(x: "Tensor", axis: int) -> "Tensor":
     --------
     >>> import minigrad
     >>> minigrad.functional.softmax(minigrad.tensor([[1000.0, 1000.0]]), axis=1)
-    tensor([[0.5, 0.5]], dtype=float32)
+    tensor([[0.5, 0.5]], dtype=float32, device=cpu)
     """
     return _along_rows("softmax", x, axis)
 
@@ -126,7 +126,7 @@ def log_softmax(x: "Tensor", axis: int) -> "Tensor":
     --------
     >>> import minigrad
     >>> minigrad.functional.log_softmax(minigrad.tensor([0.0, 1000.0]), axis=0)
-    tensor([-1000.,     0.], dtype=float32)
+    tensor([-1000.,     0.], dtype=float32, device=cpu)
     """
     return _along_rows("log_softmax", x, axis)
 

@@ -77,9 +77,9 @@ class Mutant:
     >>> x = minigrad.tensor([-1.0, 2.0])
     >>> with mutants.find("relu-leaks").planted():
     ...     minigrad.functional.relu(x)
-    tensor([-0.01,  2.  ], dtype=float32)
+    tensor([-0.01,  2.  ], dtype=float32, device=cpu)
     >>> minigrad.functional.relu(x)
-    tensor([0., 2.], dtype=float32)
+    tensor([0., 2.], dtype=float32, device=cpu)
     """
 
     name: str
