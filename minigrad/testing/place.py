@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import minigrad
+from minigrad import cuda
 from minigrad import device as devices
 from minigrad.autograd import Array
 from minigrad.device import RUNGS, kernels
@@ -46,9 +47,11 @@ def on_device(device: str) -> Iterator[str]:
     >>> with on_device("cpu"):
     ...     report = gradcheck(F.relu, [np.array([-1.0, 2.0])])
     """
-    token = _here.set(devices.check_name(device))
+    name = devices.check_name(device)
+    token = _here.set(name)
     try:
-        yield _here.get()
+        with cuda.device(name):
+            yield name
     finally:
         _here.reset(token)
 

@@ -3,13 +3,12 @@
 import os
 import shlex
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from googlenet.run_folder import RunFolder
 from tests.googlenet.bad_input import CASES, RESUME, flip, make, spoiled
+from tests.googlenet.process import googlenet
 from tests.googlenet.tiny import call, tiny  # noqa: F401 (a fixture)
 
 
@@ -86,11 +85,7 @@ def test_debug_shows_where(place):
     ],
 )
 def test_as_a_process(place, command, code, sentence):
-    done = subprocess.run(
-        [sys.executable, "-m", "googlenet", *command.split()],
-        capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+    done = googlenet(*command.split())
     assert done.returncode == code
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,27 +2,13 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from googlenet import GoogLeNet
 from minigrad import checkpoint
-
-
-def googlenet(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "googlenet", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=600,
-        check=False,
-        env={**os.environ, "COLUMNS": "120"},
-    )
+from tests.googlenet.process import googlenet
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
 import sys
 
 import pytest
@@ -13,24 +11,13 @@ from googlenet.log import JsonLines, Plain
 from googlenet.screen import Screen, open_log
 from googlenet.train import RunningMean
 from minigrad import tensor
+from tests.googlenet.process import googlenet
 
 ROW = {
     "epoch": 1, "learning_rate": 1e-4, "loss": 3.5, "loss_logits": 2.2, "loss_aux_4a": 2.1,
     "loss_aux_4d": 2.0, "train_accuracy": 0.25, "images_per_second": 300.0, "test_loss": 2.0,
     "test_accuracy": 0.5, "seconds": 61.0,
 }  # fmt: skip
-
-
-def googlenet(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "googlenet", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=600,
-        check=False,
-        env={**os.environ, "COLUMNS": "120"},
-    )
 
 
 def events(text):

@@ -8,6 +8,7 @@ from minigrad import DeviceError, device, tensor
 from minigrad import functional as F
 from minigrad.gpu import Source, cupy, is_gpu_array
 from minigrad.gpu.signature import Parameter, kernels
+from minigrad.testing import gradcheck, on_device
 from tests.gpu import standin
 
 pytestmark = pytest.mark.usefixtures("gpu")
@@ -259,3 +260,11 @@ def test_a_second_gpu_computes_where_kernels_are_sent_to_it():
     assert y.cpu().tolist() == F.relu(x.cpu()).tolist()
     with pytest.raises(minigrad.DeviceError, match="cuda: there is no cuda:2; .*cuda:0 … cuda:1"):
         tensor([1.0], device="cuda:2")
+
+
+@pytest.mark.usefixtures("second")
+def test_checks_run_on_a_second_gpu():
+    with on_device("cuda:1") as name:
+        report = gradcheck(F.relu, [numbers(2, 3).astype(np.float64) + 0.25])
+    assert name == "cuda:1"
+    assert report.ok
