@@ -1,14 +1,10 @@
 """The curves of a training run, as a picture."""
 
-import io
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
-
-mpl.use("Agg")  # a picture, not a window
-
-from matplotlib import pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from googlenet.drawing import plt, png
 
 HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}
 COLOURS = {"logits": "#1f4e9c", "aux_4a": "#e08e2b", "aux_4d": "#3a9d6e"}
@@ -52,7 +48,4 @@ def draw(epochs: Sequence[Mapping[str, float]]) -> bytes:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    plt.close(figure)
-    return picture.getvalue()
+    return png(figure, dpi=110)
