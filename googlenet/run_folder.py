@@ -4,6 +4,7 @@ A run folder holds
 
 - ``config.json``: the recipe, the data, and what it ran on;
 - ``metrics.csv``, ``curves.png``: the figures of every epoch, and a picture of them;
+- ``vitals.json``: what was recorded inside the network, see `googlenet.vitals`;
 - ``checkpoint.safetensors``: while the run is not finished, all that it takes to go on;
 - ``model.safetensors``: when it is, the weights, and all that it takes to use them.
 
@@ -17,7 +18,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from importlib.metadata import version
@@ -56,6 +57,7 @@ class RunFolder:
     def __init__(self, path: Path, every: float = 30.0) -> None:
         self.path, self.every = path, every
         self.training: Training | None = None  # whose checkpoints are written
+        self.beside: list[Callable[[], None]] = []  # what writes its own file with each of them
         self._written = time.monotonic()
         self._lock: io.TextIOWrapper | None = None
 
@@ -160,6 +162,8 @@ class RunFolder:
             "run": self._identity(),
             "training": json.dumps(state["values"]),
         }
+        for write in self.beside:
+            write()
         checkpoint.save(self.path / CHECKPOINT, state["arrays"], metadata)
         self._written = time.monotonic()
 
