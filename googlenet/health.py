@@ -78,8 +78,7 @@ class Health:
         self.guess = entropy(shares(training), recipe.label_smoothing)
         self.test_shares = shares(test)
         steps = recipe.epochs * math.ceil(len(training) / recipe.batch_size)
-        warmup = int(recipe.warmup * steps)
-        self.patience = max(PATIENCE, 5 * len(self.classes), 2 * warmup)
+        self.patience = patience(recipe, steps, len(self.classes))
         self.said: set[str] = set()
         self.best: Metrics = {}  # of each head, the lowest loss of a window
         self.high: dict[str, int] = {}  # of each head, windows in a row that were far above it
@@ -231,6 +230,11 @@ class Health:
         if kind not in self.said:
             self.said.add(kind)
             self.warn(kind, text)
+
+
+def patience(recipe: Recipe, steps: int, classes: int) -> int:
+    """Return how many of a run's steps pass before a head may be called stuck."""
+    return max(PATIENCE, 5 * classes, 2 * int(recipe.warmup * steps))
 
 
 class Waiting:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import minigrad
-from googlenet.model import AuxiliaryHead, ConvReLU, GoogLeNet, loss
+from googlenet.model import AuxiliaryHead, ConvReLU, Network, loss
 from minigrad import Tensor, nn
 
 # Columns of a `Look` that have a number for each stage; None where a stage has no such thing.
@@ -53,13 +53,13 @@ class Look:
 
 
 def look_inside(
-    net: GoogLeNet, images: Tensor, labels: np.ndarray, label_smoothing: float = 0.0
+    net: Network, images: Tensor, labels: np.ndarray, label_smoothing: float = 0.0
 ) -> Look:
     """Let pictures through a network, forward and back, and note what is seen on the way.
 
     Parameters
     ----------
-    net : GoogLeNet
+    net : Network
         In whatever mode; it is left as it was.
     images : Tensor (N, C, H, W)
     labels : integer array (N,)
@@ -75,7 +75,7 @@ def look_inside(
         hidden = {
             name: stack.enter_context(watching([head.fc]))
             for name, head in net.named_children()
-            if isinstance(head, AuxiliaryHead)
+            if isinstance(head, AuxiliaryHead) and head.fc is not None
         }
         outputs = net(images)
         total, losses = loss(outputs, labels, label_smoothing)
@@ -163,7 +163,7 @@ class Tap:
 
 
 @contextmanager
-def tapping(net: GoogLeNet, name: str) -> Iterator[Tap]:
+def tapping(net: Network, name: str) -> Iterator[Tap]:
     """Cut the graph behind a stage, so that its gradient comes to rest there and can be read."""
     module = getattr(net, name)
     relus = [m for _, m in module.named_modules() if isinstance(m, ConvReLU)]

@@ -21,7 +21,7 @@ import numpy as np
 import minigrad
 from googlenet.labels import Warn, entropy, shares
 from googlenet.probe import PER_HEAD, PER_STAGE, look_inside
-from googlenet.train import HEADS, Metrics, RunningMean, Training
+from googlenet.train import Metrics, RunningMean, Training
 from minigrad import Tensor, checkpoint, nn
 from minigrad.data import ImageError
 
@@ -79,8 +79,8 @@ class Recorder:
             "guess": {
                 "training": entropy(shares(loader.dataset), recipe.label_smoothing),
                 "test": entropy(tested),
-                "largest": float(tested.max()),
             },
+            "test_shares": [_short(share) for share in tested.tolist()],
             "probes": [],
             "curve": [],
         }
@@ -268,7 +268,10 @@ def _check(content: dict[str, Any]) -> None:
         raise ValueError("stages must be a list of names")
     _check_numbers({name: content[name] for name in ("classes", "steps", "steps_of_epoch")})
     _check_numbers({name: content["pictures"][name] for name in ("probe", "training", "test")})
-    _check_numbers({name: content["guess"][name] for name in ("training", "test", "largest")})
+    _check_numbers({name: content["guess"][name] for name in ("training", "test")})
+    _check_numbers(dict(enumerate(content["test_shares"])))
+    if len(content["test_shares"]) != content["classes"]:
+        raise ValueError("test_shares must have a number for each class")
     for name in ("probes", "curve"):
         steps = [row["step"] for row in content[name]]
         _check_numbers(dict(enumerate(steps)))
@@ -285,7 +288,7 @@ def _check(content: dict[str, Any]) -> None:
                 raise ValueError(f"{name} must have a number for each stage")
             _check_numbers(dict(enumerate(row[name])), none=True)
         for head, numbers in row["heads"].items():
-            if head not in HEADS or set(numbers) != set(PER_HEAD):
+            if set(numbers) != set(PER_HEAD):
                 raise ValueError(f"what is said of the head {head!r} is not what is recorded")
             _check_numbers(numbers, none=True)
 
