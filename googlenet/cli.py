@@ -6,6 +6,7 @@ import sys
 import click
 
 import minigrad
+from googlenet.commands.doctor import doctor
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
@@ -19,6 +20,7 @@ Examples:
   googlenet train                       on the embedded pictures of clothes
   googlenet train --epochs 2 --seed 7
   googlenet runs                        what was trained so far
+  googlenet doctor runs/short           what is wrong with one of them
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
   googlenet summary                     the network, stage by stage
@@ -54,7 +56,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, summary):
+for command in (train, evaluate, predict, runs, doctor, summary):
     cli.add_command(command)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import minigrad
+from googlenet.architecture import AUX_WEIGHT
 from googlenet.model import AuxiliaryHead, ConvReLU, Network, loss
 from minigrad import Tensor, nn
 
@@ -53,7 +54,11 @@ class Look:
 
 
 def look_inside(
-    net: Network, images: Tensor, labels: np.ndarray, label_smoothing: float = 0.0
+    net: Network,
+    images: Tensor,
+    labels: np.ndarray,
+    label_smoothing: float = 0.0,
+    aux_weight: float = AUX_WEIGHT,
 ) -> Look:
     """Let pictures through a network, forward and back, and note what is seen on the way.
 
@@ -63,7 +68,7 @@ def look_inside(
         In whatever mode; it is left as it was.
     images : Tensor (N, C, H, W)
     labels : integer array (N,)
-    label_smoothing : float
+    label_smoothing, aux_weight : float
         As in training.
 
     Returns
@@ -78,7 +83,7 @@ def look_inside(
             if isinstance(head, AuxiliaryHead) and head.fc is not None
         }
         outputs = net(images)
-        total, losses = loss(outputs, labels, label_smoothing)
+        total, losses = loss(outputs, labels, label_smoothing, aux_weight)
         alone = len(losses) == 1  # the main head has no others beside it
         main = _back(taps, losses["logits"], keep=not alone)
         both = main if alone else _back(taps, total)
