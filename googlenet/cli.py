@@ -6,6 +6,7 @@ import sys
 import click
 
 import minigrad
+from googlenet.commands.compare import compare_runs
 from googlenet.commands.doctor import doctor
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
@@ -21,6 +22,7 @@ Examples:
   googlenet train --epochs 2 --seed 7
   googlenet runs                        what was trained so far
   googlenet doctor runs/short           what is wrong with one of them
+  googlenet compare runs/short runs/second   several runs side by side
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
   googlenet summary                     the network, stage by stage
@@ -56,7 +58,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, doctor, summary):
+for command in (train, evaluate, predict, runs, doctor, compare_runs, summary):
     cli.add_command(command)
 
 

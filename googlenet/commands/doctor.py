@@ -1,12 +1,12 @@
 """``googlenet doctor``: what is wrong with a run."""
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from googlenet.commands.errors import usage
@@ -17,6 +17,7 @@ from googlenet.sentences import printable
 from minigrad.checkpoint import write_whole
 
 COLOURS = {"serious": "bold red", "warning": "bold yellow", "remark": "bold cyan"}
+INDENT: Any = {"initial_indent": "   ", "subsequent_indent": "   ", "break_on_hyphens": False}
 ILL = 1  # the exit code, where something is wrong
 
 EXAMPLE = """\b
@@ -89,10 +90,11 @@ def _show(console: Console, case: Case, findings: list[Finding], files: list[Pat
     for number, finding in enumerate(findings, 1):
         title = Text(f"{number}. ")
         title.append(finding.severity, COLOURS[finding.severity])
-        console.print(title.append(f": {printable(finding.title)}"))
+        console.print(title.append(f": {printable(finding.title)}"), soft_wrap=True)
         lines = [_sentence(finding.evidence)]
         lines += [f"Try: {printable(finding.cure)}"] if finding.cure else []
-        console.print(Padding(Text("\n".join(lines)), (0, 0, 0, 3)))
+        for line in lines:
+            console.print(Text(textwrap.fill(line, console.width, **INDENT)))
     if not any(finding.ill for finding in findings):
         console.print(Text("Nothing is wrong with it.", "bold green"))
     if case.vitals is None:

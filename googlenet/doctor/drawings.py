@@ -38,7 +38,10 @@ def draw(case: Case, findings: Sequence[Finding]) -> dict[str, bytes]:
 def draw_curves(case: Case, findings: Sequence[Finding]) -> bytes:
     """Draw losses and accuracies against the epoch, and mark where something was found."""
     marked = [f for f in findings if f.kind != "unfinished"][:MOST_MARKED]
-    lines = [textwrap.wrap(f"{i}  {f.title}: {f.evidence}", 150) for i, f in enumerate(marked, 1)]
+    lines = [
+        textwrap.wrap(f"{i}  {f.title}: {f.evidence}", 150, subsequent_indent="    ")
+        for i, f in enumerate(marked, 1)
+    ]
     below = 0.22 * sum(map(len, lines)) + (0.2 if lines else 0)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.3 + below))
     figure.subplots_adjust(
@@ -82,7 +85,7 @@ def _draw_losses(axes: Any, case: Case) -> None:
         highest = max(highest, *(v for v in y if np.isfinite(v)), 0)
     axes.axhline(case.guess, color=GREY, lw=1, ls=":")
     axes.annotate(
-        "guessing", (1, case.guess), xycoords=("axes fraction", "data"), xytext=(-3, 3),
+        "guessing", (0.8, case.guess), xycoords=("axes fraction", "data"), xytext=(-3, 3),
         textcoords="offset points", ha="right", fontsize=8, color=GREY,
     )  # fmt: skip
     axes.set(title="loss", ylim=(0, min(1.12 * highest, 3.5 * case.guess)))

@@ -19,30 +19,28 @@ def update_ratio(case: Case) -> Iterator[Finding]:
     rows = case.probes
     if not rows:
         return
-    rates = np.array([row["learning_rate"] for row in rows])
     moved = _median(case.per_stage("update"), 1)
     if not np.isfinite(moved).any():
         return
-    high = rates >= 0.5 * rates.max()  # elsewhere a schedule has made it small on purpose
-    if not np.isfinite(moved[high]).any():
-        return
-    usual = float(np.nanmedian(moved[high]))
-    place = int(np.nanargmax(np.where(high, moved, np.nan)))
-    numbers = {"median": usual, "largest": float(moved[place])}
-    if usual > at.UPDATE_HIGH:
+    place = int(np.nanargmax(moved))
+    most, step = float(moved[place]), rows[place]["step"]
+    numbers = {"ratio": most, "step": step}
+    if most > at.UPDATE_HIGH:
         yield Finding(
             "rate-high", "warning",
             "The learning rate is too high: steps move the weights too far",
-            f"by {usual:.1%} of their size in the median over stages, where about 0.1% is healthy",
-            lower_rate(case), numbers, case.epoch_of(rows[place]["step"]),
+            f"by {most:.1%} of their size at step {step}, in the median over stages; about 0.1% is "
+            "healthy",
+            lower_rate(case), numbers, case.epoch_of(step),
         )  # fmt: skip
-    elif moved[high].max() < at.UPDATE_LOW and not _learned(case):
+    elif most < at.UPDATE_LOW and not _learned(case):
+        better = case.recipe.lr * min(100.0, 0.001 / most) if most > 0 else 100 * case.recipe.lr
         yield Finding(
             "rate-low", "warning", "The learning rate is too low: steps hardly move the weights",
-            f"by {usual:.1g} of their size in the median over stages, where about 0.001 is healthy",
-            f"--lr {float(f'{case.recipe.lr * 0.001 / max(usual, 1e-6):.1g}'):g} "
-            f"(now {case.recipe.lr:g})",
-            numbers, case.epoch_of(rows[place]["step"]),
+            f"by {most:.1g} of their size at most, in the median over stages; about 0.001 is "
+            "healthy",
+            f"--lr {float(f'{better:.1g}'):g} (now {case.recipe.lr:g})",
+            numbers, case.epoch_of(step),
         )  # fmt: skip
 
 
@@ -196,4 +194,4 @@ def _learned(case: Case) -> bool:
     return bool(case.heads) and case.last_loss("logits") < case.guess / 2
 
 
-CHECKS = (activations, gradients, dead_relus, dead_heads, update_ratio, heads_help)
+CHECKS = (update_ratio, activations, gradients, dead_relus, dead_heads, heads_help)
