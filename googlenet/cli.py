@@ -12,7 +12,8 @@ from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
 from googlenet.commands.runs import runs
-from googlenet.commands.summary import summary
+from googlenet.commands.study import study
+from googlenet.commands.summary import diff, summary
 from googlenet.commands.train import train
 from googlenet.sentences import sentence
 
@@ -26,6 +27,7 @@ Examples:
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
   googlenet summary                     the network, stage by stage
+  googlenet diff paper torchvision      two of them, side by side
 
 \b
 Tab completes commands, options and runs after this, in bash (or zsh_source, fish_source):
@@ -58,7 +60,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, doctor, compare_runs, summary):
+for command in (train, evaluate, predict, runs, doctor, compare_runs, study, summary, diff):
     cli.add_command(command)
 
 

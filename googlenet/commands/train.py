@@ -155,17 +155,26 @@ def train(
         _refuse_options(context)
         folder = RunFolder.open(resume)
         try:
-            _go_on(folder, options, log)
+            go_on(folder, options, log)
         finally:
             folder.close()
 
 
 def _begin(options: dict[str, Any], log: Log) -> None:
-    """Begin a new run."""
+    """Begin a new run, by what was asked for."""
     with usage(), saying_how_to_go_on(SKIPPING):
-        recipe, where = _recipe(options), device_named(options["device"])
-        opened, channels = _open(options, recipe)
+        recipe = _recipe(options)
+        opened, channels = open_data(options, recipe)
         recipe = _fitting(recipe, opened, options)
+    train_new(recipe, opened, channels, options, log)
+
+
+def train_new(
+    recipe: Recipe, opened: OpenedDataset, channels: int, options: dict[str, Any], log: Log
+) -> None:
+    """Train a new run by a recipe, into the folder ``options["run"]``."""
+    with usage(), saying_how_to_go_on(SKIPPING):
+        where = device_named(options["device"])
         check_labels(opened.training, opened.test, log.warn)
         session = Session(recipe, opened, channels, where, options, log)
     folder = RunFolder.create(options["run"])  # now that nothing is wrong with what was asked for
@@ -189,7 +198,7 @@ def _begin(options: dict[str, Any], log: Log) -> None:
         folder.close()
 
 
-def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
+def go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
     """Go on with a run, with the pictures it began with."""
     config, recipe = folder.config(), folder.recipe()
     if folder.finished:
@@ -201,7 +210,7 @@ def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
             f"there is no folder {asked['data']!r} any more; if it was moved, say where it is: "
             "--data FOLDER"
         )
-    opened, channels = _open(asked, recipe)
+    opened, channels = open_data(asked, recipe)
     for part, mark in _marks(opened).items():
         if config["fingerprints"].get(part) != mark:
             raise ValueError(
@@ -228,7 +237,7 @@ def _fitting(recipe: Recipe, opened: OpenedDataset, options: dict[str, Any]) -> 
     return replace(recipe, **{n: v for n, v in fitting.items() if options[n] is None})
 
 
-def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
+def open_data(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
     """Open the data; return it and the number of channels of its pictures."""
     named = asked["data"] in DATASETS
     channels = 1 if named else int(asked["channels"] or 3)
