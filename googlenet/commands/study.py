@@ -118,11 +118,7 @@ def study(name: str | None, listing: bool, as_json: bool, **options: Any) -> Non
         for each in planned:
             _check(each, options)
     command = "googlenet " + shlex.join(sys.argv[1:])
-    log = open_log("plain" if as_json else options["kind"], options["quiet"] or as_json)
-    if as_json:
-        log.stream = sys.stderr
-    with telling_errors(log):
-        failed = _train_all(planned, options, log)
+    failed = _train_all(planned, options, as_json)
     found = results(planned)
     for result in found:
         result.failed |= {path: why for path, why in failed.items() if path in result.failed}
@@ -172,19 +168,21 @@ def _same_data(began: dict[str, Any], asked: dict[str, Any]) -> bool:
     return bool(names) and began["pictures"] == asked["pictures"]
 
 
-def _train_all(planned: list[Planned], options: dict[str, Any], log: Log) -> dict[str, str]:
+def _train_all(planned: list[Planned], options: dict[str, Any], as_json: bool) -> dict[str, str]:
     """Train what is not trained yet. Returns which trainings failed, and why."""
     failed = {}
     for number, each in enumerate(planned, 1):
         if each.path.exists() and RunFolder(each.path).finished:
             continue
-        log.say("training", f"\n{number} of {len(planned)}: {each.setting.label}, seed {each.seed}",
-                setting=each.setting.label, seed=each.seed)  # fmt: skip
+        log = open_log("plain" if as_json else options["kind"], options["quiet"] or as_json)
+        log.stream = sys.stderr if as_json else None
+        place = f"{number} of {len(planned)}: {each.setting.label}, seed {each.seed}"
+        log.say("training", place, setting=each.setting.label, seed=each.seed)
         try:
-            _train(each, options, log)
+            with telling_errors(log):
+                _train(each, options, log)
         except NotFiniteError as error:  # a setting may be too wild: that is a result too
             failed[str(each.path)] = str(error)
-            log.warn("failed", f"{each.setting.label}, seed {each.seed}: {error}")
     return failed
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from googlenet.doctor import thresholds as at
 from googlenet.doctor.case import Case, called, short
 from googlenet.doctor.finding import Finding
-from googlenet.doctor.outside import lower_rate, normed, young_run
+from googlenet.doctor.outside import lower_rate, normed, or_batch_norm, young_run
 
 MOST = 4  # stages that a sentence names
 
@@ -62,7 +62,7 @@ def dead_relus(case: Case) -> Iterator[Finding]:
         "dead-relus", "serious" if far else "warning", "ReLUs are dead: channels are always 0",
         f"for all {case.vitals['pictures']['probe']} pictures looked at, of the channels in "
         f"{listed}{more}; in the first look, {first:.0%}",
-        lower_rate(case) + ("" if normed(case) else ", or --batch-norm"),
+        lower_rate(case) + or_batch_norm(case),
         {"stages": {stages[i]: float(dead[i]) for i in bad}},
         case.epoch_of(case.probes[-1]["step"]),
     )  # fmt: skip
@@ -78,7 +78,7 @@ def dead_heads(case: Case) -> Iterator[Finding]:
             yield Finding(
                 "dead-head", "warning", f"The hidden layer of the {called(head)} head is dead",
                 f"{dead:.0%} of its units are zero for all pictures looked at",
-                lower_rate(case) + ("" if normed(case) else ", or --batch-norm")
+                lower_rate(case) + or_batch_norm(case)
                 + ", or train without the heads: --no-aux-heads",
                 {"head": head, "dead": dead}, case.epoch_of(case.probes[-1]["step"]),
             )  # fmt: skip
@@ -89,7 +89,7 @@ def dead_heads(case: Case) -> Iterator[Finding]:
                 "constant", "serious" if head == "logits" else "warning",
                 f"The {called(head)} head says the same class of every picture looked at",
                 f"its logits differ by {seen['spread']:.2g} from picture to picture",
-                lower_rate(case) + ("" if normed(case) else ", or --batch-norm"),
+                lower_rate(case) + or_batch_norm(case),
                 {"head": head, "spread": seen["spread"]},
                 case.epoch_of(case.probes[-1]["step"]),
             )  # fmt: skip
@@ -130,26 +130,32 @@ def _scales(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = last / start if start > 0 else np.full(len(last), math.nan)
     low, high = np.nanargmin(np.nan_to_num(ratio)), np.nanargmax(np.nan_to_num(ratio))
-    cure = "" if normed(case) else "--batch-norm, or "
     epoch = case.epoch_of(case.probes[-1]["step"])
     source = stages[0] if forward else stages[-1]
+    evidence = "in the last look: {:.2g} there, {:.2g} at " + short(source)
     if not start > 0 or ratio[low] < 1 / limit:
-        end = short(stages[int(low)])
-        times = f"{1 / ratio[low]:.3g} times" if start > 0 and ratio[low] > 0 else "wholly"
+        gone = not start > 0 or ratio[low] < 1 / at.GONE
         yield Finding(
-            f"{name}-vanishing", "serious" if times == "wholly" else "warning",
-            f"{what} vanish {way} {end}",
-            f"in the last look: {last[low]:.2g} there, {start:.2g} at {short(source)}",
-            cure + f"another --lr (now {case.recipe.lr:g}), or fewer stages",
+            f"{name}-vanishing", "serious" if gone else "warning",
+            f"{what} vanish {way} {short(stages[int(low)])}",
+            evidence.format(last[low], start),
+            first_weights(case) + f", or another --lr (now {case.recipe.lr:g})",
             {"stage": stages[int(low)], "value": float(last[low]), "source": float(start)}, epoch,
         )  # fmt: skip
     elif ratio[high] > limit:
         yield Finding(
             f"{name}-exploding", "warning", f"{what} explode {way} {short(stages[int(high)])}",
-            f"in the last look: {last[high]:.2g} there, {start:.2g} at {short(source)}",
-            cure + lower_rate(case),
+            evidence.format(last[high], start), first_weights(case) + ", or " + lower_rate(case),
             {"stage": stages[int(high)], "value": float(last[high]), "source": float(start)}, epoch,
         )  # fmt: skip
+
+
+def first_weights(case: Case) -> str:
+    """Suggest what keeps signals and gradients alive through many layers."""
+    init = getattr(case.recipe, "init", "he")
+    tries = [] if normed(case) else ["--batch-norm"]
+    tries += [] if init == "he" else [f"--set init=he (now {init})"]
+    return " or ".join(tries) or "fewer stages"
 
 
 def heads_help(case: Case) -> Iterator[Finding]:
@@ -192,6 +198,3 @@ def _median(values: np.ndarray, axis: int) -> np.ndarray:
 def _learned(case: Case) -> bool:
     """Tell whether the loss fell well below guessing's: then the steps were large enough."""
     return bool(case.heads) and case.last_loss("logits") < case.guess / 2
-
-
-CHECKS = (update_ratio, activations, gradients, dead_relus, dead_heads, heads_help)

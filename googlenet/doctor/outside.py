@@ -67,18 +67,21 @@ def stuck(case: Case) -> Iterator[Finding]:
     if not case.heads or young_run(case):
         return
     losses = {head: case.last_loss(head) for head in case.heads}
-    for head, loss in losses.items():
-        if not abs(loss - case.guess) <= STUCK * case.guess:
-            continue
-        main = head == "logits"
-        yield Finding(
-            "stuck", "serious" if main else "warning",
-            f"The {called(head)} head does no better than guessing",
-            f"its training loss is {loss:.3f} at the end, and guessing gives {_guessing(case)}",
-            lower_rate(case) + ("" if normed(case) else ", or --batch-norm")
-            + ("" if main else ", or train without the heads: --no-aux-heads"),
-            {"head": head, "loss": loss, "guess": case.guess}, float(len(case.epochs)),
-        )  # fmt: skip
+    heads = [h for h, loss in losses.items() if abs(loss - case.guess) <= STUCK * case.guess]
+    if not heads:
+        return
+    names, main = [called(head) for head in heads], "logits" in heads
+    who = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    yield Finding(
+        "stuck", "serious" if main else "warning",
+        f"The {who} head does no better than guessing" if len(names) == 1
+        else f"The {who} heads do no better than guessing",
+        f"the training loss is {losses[heads[0]]:.3f} at the end, and guessing gives "
+        f"{guessing(case)}",
+        lower_rate(case) + or_batch_norm(case)
+        + ("" if main else ", or train without the heads: --no-aux-heads"),
+        {"heads": heads, "losses": losses, "guess": case.guess}, float(len(case.epochs)),
+    )  # fmt: skip
 
 
 def diverged(case: Case) -> Iterator[Finding]:
@@ -92,7 +95,7 @@ def diverged(case: Case) -> Iterator[Finding]:
             yield Finding(
                 "diverged", "serious", f"The loss of the {called(head)} head has diverged",
                 f"it ends at {last:.3g}; its best was {min(losses):.3g}, and guessing gives "
-                f"{_guessing(case)}",
+                f"{guessing(case)}",
                 lower_rate(case),
                 {"head": head, "loss": last, "best": min(losses), "guess": case.guess},
                 _epoch(case, rows[place]),
@@ -136,7 +139,7 @@ def collapsed(case: Case) -> Iterator[Finding]:
         "collapsed", "serious", "The network says the same class of every picture",
         f"the test accuracy is {row['test_accuracy']:.4f}, the share of one class, and the test "
         f"loss {row['test_loss']:.3f}; guessing gives {case.test_guess:.3f}",
-        lower_rate(case) + ("" if normed(case) else ", or --batch-norm"),
+        lower_rate(case) + or_batch_norm(case),
         {"test_accuracy": row["test_accuracy"], "test_loss": row["test_loss"]}, row["epoch"],
     )  # fmt: skip
 
@@ -169,7 +172,7 @@ def underfitting(case: Case) -> Iterator[Finding]:
     if guess - STUCK * guess > loss > guess - at.LEARNED * guess:
         yield Finding(
             "underfitting", "warning", "It has hardly learned",
-            f"the training loss ends at {loss:.3f}, and guessing gives {_guessing(case)}",
+            f"the training loss ends at {loss:.3f}, and guessing gives {guessing(case)}",
             f"--epochs {3 * case.recipe.epochs} (now {case.recipe.epochs}); if the loss hardly "
             f"falls, another --lr (now {case.recipe.lr:g})",
             {"loss": loss, "guess": guess}, rows[-1]["epoch"],
@@ -223,8 +226,8 @@ def overfitting(case: Case) -> Iterator[Finding]:
         "It learns its training pictures by heart" if far else "It overfits a little",
         "; ".join(seen),
         "More training pictures; "
-        + (f"fewer epochs: --epochs {best['epoch']:.0f}" if rising else "--weight-decay, --dropout")
-        + f" (now {case.recipe.epochs if rising else f'{case.recipe.dropout:g}'})",
+        + (f"fewer epochs: --epochs {best['epoch']:.0f}" if rising else "--set weight_decay=0.0001")
+        + f" (now {case.recipe.epochs if rising else f'{case.recipe.weight_decay:g}'})",
         {"risen": risen, "gap": gap, "best_epoch": best["epoch"]}, best["epoch"],
     )  # fmt: skip
 
@@ -271,7 +274,7 @@ def heads_ahead(case: Case) -> Iterator[Finding]:
             f"The {called(head)} head does better than the main one: what lies behind it does harm",
             f"training loss {losses[head]:.3f} against {main:.3f}, though it drops more "
             f"({case.recipe.aux_dropout:g} against {case.recipe.dropout:g})",
-            lower_rate(case) + ("" if normed(case) else ", or --batch-norm"),
+            lower_rate(case) + or_batch_norm(case),
             {"head": head, "loss": losses[head], "main": main}, float(len(case.epochs)),
         )  # fmt: skip
 
@@ -288,12 +291,18 @@ def normed(case: Case) -> bool:
     return bool(case.recipe.batch_norm)
 
 
+def or_batch_norm(case: Case) -> str:
+    """Suggest batch normalisation, where there is none."""
+    return "" if normed(case) else ", or --batch-norm"
+
+
 def lower_rate(case: Case) -> str:
     """Suggest a third of the learning rate."""
     return f"--lr {float(f'{case.recipe.lr / 3:.1g}'):g} (now {case.recipe.lr:g})"
 
 
-def _guessing(case: Case) -> str:
+def guessing(case: Case) -> str:
+    """Say what guessing gives."""
     even = abs(case.guess - math.log(max(2, case.classes))) < 5e-4
     return f"{case.guess:.3f}" + (f" (ln {case.classes})" if even else "")
 
@@ -308,9 +317,3 @@ def half_width(case: Case, accuracy: float) -> float:
     pictures = case.tested or 1000
     low, high = wilson(round(accuracy * pictures), pictures)
     return (high - low) / 2
-
-
-CHECKS = (
-    damaged, not_finite, diverged, collapsed, stuck, below_guessing, heads_ahead, spikes,
-    underfitting, overfitting, vague_test, young, unfinished,
-)  # fmt: skip

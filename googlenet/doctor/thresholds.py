@@ -46,7 +46,8 @@ DEAD_FAR = 0.9  # hardly anything goes through any more
 # He's weights keep activations at about 1 through all stages, and the norm of gradients within a
 # factor of 10 between the last stage and the first.
 ACTIVATION = 100.0  # times larger or smaller than the first stage's
-GRADIENT = 1000.0  # times stronger or weaker at the first stage than at the last
+GRADIENT = 1000.0  # times stronger or weaker at any stage than at the last
+GONE = 1e6  # times weaker: the digits of a float32 end there
 
 # The heads' loss counts 0.3 each: of the gradient that reaches the first stages of the default run
 # about a third is theirs.
