@@ -11,6 +11,7 @@ from googlenet.drawing import plt, png, short
 from googlenet.study import Result, Study
 
 GREY = "#8a8f98"
+WIDE = 5  # times the smallest: from there on an axis is logarithmic
 
 
 def draw_study(study: Study, found: Sequence[Result]) -> bytes:
@@ -27,13 +28,15 @@ def draw_study(study: Study, found: Sequence[Result]) -> bytes:
         _published(left, study, shown)
         left.set(xlabel="parameters")
         left.xaxis.set_major_formatter(FuncFormatter(_millions))
-        left.xaxis.set_minor_formatter(FuncFormatter(_few))
+        if left.get_xscale() == "log":
+            left.xaxis.set_minor_formatter(FuncFormatter(_few))
     else:
         _side_by_side(left, shown)
     _scatter(right, shown, [result.seconds or 0.0 for result in shown])
     right.set(xlabel="seconds of training")
-    right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    right.xaxis.set_minor_formatter(FuncFormatter(_few))
+    if right.get_xscale() == "log":
+        right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        right.xaxis.set_minor_formatter(FuncFormatter(_few))
     seeds = max(len(result.runs) for result in shown)
     bars = f"mean of {seeds} seeds ± standard deviation" if seeds > 1 else "one seed, 95 % interval"
     left.set_ylabel("test error")
@@ -46,7 +49,8 @@ def draw_study(study: Study, found: Sequence[Result]) -> bytes:
 
 
 def _scatter(axes: Any, shown: Sequence[Result], x: Sequence[float]) -> None:
-    axes.set_xscale("log")
+    low, high = min(x), max(x)
+    wide = high > WIDE * low
     for i, (result, place) in enumerate(zip(shown, x, strict=True)):
         colour = COLOURS[i % len(COLOURS)]
         _bar(axes, place, result, colour)
@@ -54,9 +58,13 @@ def _scatter(axes: Any, shown: Sequence[Result], x: Sequence[float]) -> None:
             short(result.label), (place, result.error), xytext=(7, 5), textcoords="offset points",
             fontsize=9, color=colour, parse_math=False,
         )  # fmt: skip
-    low, high = min(x), max(x)
-    room = max(high / low, 1.5) ** 0.12
-    axes.set_xlim(low / room, high * room**2.2)
+    if wide:
+        axes.set_xscale("log")
+        room = (high / low) ** 0.1
+        axes.set_xlim(low / room, high * room**2.2)
+    else:
+        room = max(high - low, 0.2 * high) or 1.0
+        axes.set_xlim(low - 0.15 * room, high + 0.3 * room)
 
 
 def _side_by_side(axes: Any, shown: Sequence[Result]) -> None:
@@ -79,21 +87,19 @@ def _bar(axes: Any, x: float, result: Result, colour: str) -> None:
 
 
 def _published(axes: Any, study: Study, shown: Sequence[Result]) -> None:
-    """Draw what others measured, of other data, hollow and grey."""
+    """Draw what others measured, of other data, as rings above or below ours."""
     if study.published is None:
         return
-    known = [r.label for r in shown if r.label in study.published.errors]
-    x = [study.published.parameters[label] for label in known]
-    y = [study.published.errors[label] for label in known]
-    axes.plot(
-        x, y, "o", mfc="none", mec=GREY, ms=7, label=f"published: {study.published.of} (other data)"
-    )
-    for label, a, b in zip(known, x, y, strict=True):
-        axes.annotate(
-            short(label), (a, b), xytext=(7, -11), textcoords="offset points", fontsize=8,
-            color=GREY, parse_math=False,
-        )  # fmt: skip
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    for i, result in enumerate(shown):
+        if result.label in study.published.errors:
+            x = study.published.parameters[result.label]
+            colour = COLOURS[i % len(COLOURS)]
+            axes.plot(
+                [x], [study.published.errors[result.label]], "o", mfc="none", mec=colour, ms=8
+            )
+    label = f"published: {study.published.of} (other data)"
+    axes.plot([], [], "o", mfc="none", mec=GREY, ms=8, label=label)
+    axes.legend(frameon=False, fontsize=8)
 
 
 def _millions(value: float, place: Any = None) -> str:

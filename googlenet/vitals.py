@@ -113,8 +113,9 @@ class Recorder:
 
     def epoch(self, metrics: Metrics) -> None:
         """Be told after every epoch: write."""
-        self._point()
-        self.write()
+        if self.recording:
+            self._point()
+            self.write()
 
     def write(self) -> None:
         """Write all that was recorded so far."""
@@ -273,6 +274,8 @@ def _check(content: dict[str, Any]) -> None:
     if len(content["test_shares"]) != content["classes"]:
         raise ValueError("test_shares must have a number for each class")
     for name in ("probes", "curve"):
+        if not isinstance(content[name], list):
+            raise ValueError(f"{name} must be a list")
         steps = [row["step"] for row in content[name]]
         _check_numbers(dict(enumerate(steps)))
         if steps != sorted(set(steps)):

@@ -226,17 +226,17 @@ def draw_gradients(case: Case) -> bytes:
         axes.plot(x, middle, color=colour, marker="o", ms=4, label=label)
     axes.set_yscale("log")
     _at_least_a_decade(axes)
-    axes.set_title("gradient of a picture's loss in each stage's output (norm)")
-    axes.annotate(
-        "median over the run, and where 80 % of the looks lie", (0.995, 0.97), ha="right", va="top",
-        xycoords="axes fraction", fontsize=8, color=GREY,
+    axes.set_title(
+        "gradient of a picture's loss in each stage's output (norm): median over the run, and "
+        "where 80 % of the looks lie", fontsize=10,
     )  # fmt: skip
-    axes.legend(frameon=False, fontsize=9, loc="lower left")
+    axes.legend(frameon=False, fontsize=9)
     _plain(axes)
     if help_ is not None:
         axes = places[1, 0]
         axes.bar(x, 100 * help_, color=COLOURS["aux_4d"], width=0.7)
         axes.axhline(100 * at.HELP, color=GREY, lw=1, ls=":")
+        axes.set_ylim(min(0, axes.get_ylim()[0]), max(10, axes.get_ylim()[1]))
         axes.set_ylabel("% of it", fontsize=9)
         axes.set_title("what the auxiliary heads add", fontsize=10)
         _plain(axes)
