@@ -1,7 +1,8 @@
-"""Optimisers, schedules for their learning rates, groups of parameters, gradient clipping."""
+"""Optimisers, schedules for their learning rates, groups, clipping, averages of weights."""
 
 from minigrad.optim.adadelta import Adadelta
 from minigrad.optim.adam import Adam, AdamW
+from minigrad.optim.averaging import WeightAverage
 from minigrad.optim.clipping import clip_grad_norm_, clip_grad_value_
 from minigrad.optim.groups import groups_by_name
 from minigrad.optim.one_cycle import OneCycleLR
@@ -35,6 +36,7 @@ __all__ = [
     "RMSprop",
     "Schedule",
     "StepLR",
+    "WeightAverage",
     "clip_grad_norm_",
     "clip_grad_value_",
     "groups_by_name",
