@@ -1,5 +1,6 @@
-"""Optimisers, schedules for their learning rates, groups, clipping, averages of weights."""
+"""Optimisers, schedules of their rates, groups, clipping, averages of weights and gradients."""
 
+from minigrad.optim.accumulation import GradientAccumulator
 from minigrad.optim.adadelta import Adadelta
 from minigrad.optim.adam import Adam, AdamW
 from minigrad.optim.averaging import WeightAverage
@@ -28,6 +29,7 @@ __all__ = [
     "CosineLR",
     "ExponentialLR",
     "GradScaler",
+    "GradientAccumulator",
     "LambdaLR",
     "MultiStepLR",
     "OneCycleLR",
