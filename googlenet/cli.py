@@ -11,6 +11,7 @@ from googlenet.commands.doctor import doctor
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
+from googlenet.commands.recipe import recipe
 from googlenet.commands.runs import runs
 from googlenet.commands.study import study
 from googlenet.commands.summary import diff, summary
@@ -21,6 +22,7 @@ EXAMPLES = """\b
 Examples:
   googlenet train                       on the embedded pictures of clothes
   googlenet train --epochs 2 --seed 7
+  googlenet recipe list                 how others trained it
   googlenet runs                        what was trained so far
   googlenet doctor runs/short           what is wrong with one of them
   googlenet compare runs/short runs/second   several runs side by side
@@ -60,7 +62,9 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, doctor, compare_runs, study, summary, diff):
+for command in (
+    train, recipe, evaluate, predict, runs, doctor, compare_runs, study, summary, diff,
+):  # fmt: skip
     cli.add_command(command)
 
 

@@ -56,11 +56,16 @@ class Compared:
         return self.epochs[-1]
 
     @property
+    def accuracy(self) -> float:
+        """The last test accuracy; of the averaged weights, if the recipe averages them."""
+        return self.last.get("test_accuracy_averaged", self.last["test_accuracy"])
+
+    @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the last test accuracy (Wilson's), if it can be known."""
+        """The 95 % interval of `accuracy` (Wilson's), if it can be known."""
         if not self.tested:
             return None
-        return wilson(round(self.last["test_accuracy"] * self.tested), self.tested)
+        return wilson(round(self.accuracy * self.tested), self.tested)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a table needs, as JSON has it."""
@@ -76,6 +81,7 @@ class Compared:
             "train_loss": self.last["loss_logits"],
             "test_loss": self.last["test_loss"],
             "test_accuracy": self.last["test_accuracy"],
+            "test_accuracy_averaged": self.last.get("test_accuracy_averaged"),
             "interval": list(interval) if interval else None,
             "best_test_accuracy": self.best,
             "test_pictures": self.tested,

@@ -119,7 +119,8 @@ def undisturbed(net: nn.Module) -> Iterator[None]:
     stream = minigrad.random.default
     drawn = stream.drawn
     try:
-        net.train()
+        if not net.training:
+            net.train()
         for module in modules:
             if isinstance(module, nn.Dropout):
                 module.training = False

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ import numpy as np
 
 from googlenet.architecture import VARIANTS
 from googlenet.comparison import Compared, compare
-from googlenet.recipes import Recipe
+from googlenet.recipes import Recipe, changed
+from googlenet.recipes import settings as read_settings
 
 
 class Setting(NamedTuple):
@@ -64,7 +65,7 @@ STUDIES = {
             tuple(Setting(name, {"variant": name}) for name in VARIANTS),
             # The source's network begins without pools. At 16 pixels a picture costs it as much as
             # one of 32 costs the others.
-            {"dialect": "cifar", "batch_norm": True, "image_size": 16, "epochs": 6},
+            {"dialect": "cifar", "image_size": 16, "epochs": 6},
             Published(
                 "CIFAR-10, 14 epochs",
                 {name: variant.errors[10] for name, variant in VARIANTS.items()},
@@ -82,6 +83,15 @@ STUDIES = {
             (Setting("lrn", {"batch_norm": False}), Setting("batch-norm", {"batch_norm": True})),
         ),
         Study(
+            "averaging",
+            "Are averaged weights better than the last ones?",
+            (
+                Setting("last", {"average": "none"}),
+                Setting("mean", {"average": "mean", "average_start": 0.75}),
+                Setting("ema", {"average": "ema", "average_decay": 0.99}),
+            ),
+        ),
+        Study(
             "rates",
             "How high may the learning rate be?",
             tuple(Setting(f"{lr:g}", {"lr": lr}) for lr in (7e-5, 2e-4, 7e-4, 2e-3, 7e-3)),
@@ -91,61 +101,28 @@ STUDIES = {
 
 
 def custom(settings: Iterable[str], base: Iterable[str] = ()) -> Study:
-    """Make a study of settings as somebody writes them: ``"lr=0.001"``, ``"lr=0.001,flip=false"``.
+    """Make a study of settings as somebody writes them: ``"lr=0.001"``, ``"lr=0.001 flip=false"``.
+
+    Parameters
+    ----------
+    settings : iterable of str
+        Each ``name=value``, several with spaces between them.
+    base : iterable of str
+        What all of them change, likewise.
 
     Raises
     ------
     ValueError
         If that is none, or there are not two.
     """
-    parsed = tuple(Setting(text, parse_changes(text)) for text in settings)
+    parsed = tuple(Setting(text, read_settings(text.split())) for text in settings)
     if len({setting.label for setting in parsed}) < 2:
         raise ValueError(
             "a study needs two settings at least: --set lr=0.001 --set lr=0.0001, or the name of "
             f"one there is: {', '.join(STUDIES)}"
         )
-    together: dict[str, Any] = {}
-    for text in base:
-        together |= parse_changes(text)
+    together = read_settings(part for text in base for part in text.split())
     return Study("custom", "Which of these settings is better?", parsed, together)
-
-
-def parse_changes(text: str) -> dict[str, Any]:
-    """Read changes of a recipe: ``name=value``, several with commas between them.
-
-    Examples
-    --------
-    >>> parse_changes("lr=1e-3,batch_norm=true")
-    {'lr': 0.001, 'batch_norm': True}
-    """
-    known = {each.name: each.default for each in fields(Recipe)}
-    found: dict[str, Any] = {}
-    for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or name not in known:
-            raise ValueError(
-                f"a setting is NAME=VALUE with a field of the recipe ({', '.join(known)}), "
-                f"got {part!r}"
-            )
-        found[name] = _value(name, value, known[name])
-    return found
-
-
-def _value(name: str, text: str, default: Any) -> Any:
-    if isinstance(default, bool):
-        words = {"true": True, "yes": True, "false": False, "no": False}
-        if text.lower() not in words:
-            raise ValueError(f"{name} must be true or false, got {text!r}")
-        return words[text.lower()]
-    kind = type(default)
-    if kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            raise ValueError(f"{name} must be a number, got {text!r}") from None
-    if kind is str:
-        return text
-    raise ValueError(f"{name} cannot be set here")
 
 
 # -- what is trained -------------------------------------------------------------------------------
@@ -166,6 +143,7 @@ def plan(
     seeds: int = 1,
     only: Sequence[str] = (),
     changes: Mapping[str, Any] | None = None,
+    recipe: Recipe | None = None,
 ) -> list[Planned]:
     """List the trainings of a study.
 
@@ -180,6 +158,8 @@ def plan(
         Labels of settings; without any, all.
     changes : mapping, optional
         Of the recipe, beside the study's own; a setting's win.
+    recipe : Recipe, optional
+        What is changed. By default the default one.
 
     Raises
     ------
@@ -198,13 +178,10 @@ def plan(
         if only and setting.label not in only:
             continue
         whole = {**study.base, **(changes or {}), **setting.changes}
-        unknown = sorted(set(whole) - {each.name for each in fields(Recipe)})
-        if unknown:
-            raise ValueError(f"the recipe has no {', '.join(unknown)}")
-        recipe = replace(Recipe(), **whole)
-        for seed in range(recipe.seed, recipe.seed + seeds):
+        own = changed(recipe or Recipe(), whole)
+        for seed in range(own.seed, own.seed + seeds):
             path = folder / f"{_slug(setting.label)}-seed{seed}"
-            planned.append(Planned(setting, seed, replace(recipe, seed=seed), path))
+            planned.append(Planned(setting, seed, replace(own, seed=seed), path))
     return planned
 
 
@@ -235,7 +212,7 @@ class Result:
     @property
     def errors(self) -> list[float]:
         """The test errors of all seeds, as shares."""
-        return [1 - run.last["test_accuracy"] for run in self.runs]
+        return [1 - run.accuracy for run in self.runs]
 
     @property
     def error(self) -> float | None:

@@ -60,10 +60,11 @@ class Recorder:
         self.file, self.training, self.warn = folder / VITALS, training, warn
         loader, recipe = training.batches, training.recipe
         self.steps = steps_done(training)
-        total = recipe.epochs * len(loader)
+        per_epoch = recipe.steps(len(loader.dataset))
+        total = recipe.epochs * per_epoch
         pictures = min(MOST_PICTURES, max(FEWEST_PICTURES, recipe.batch_size // 2))
         self.pictures = min(pictures, len(loader.dataset))
-        self.every = interval(total, self.pictures, recipe.batch_size)
+        self.every = interval(total, self.pictures, recipe.batch_size * recipe.accumulate)
         self.window = max(WINDOW, math.ceil(total / MOST_POINTS))
         tested = shares(training.test_batches.dataset)
         self.content: dict[str, Any] = {
@@ -75,7 +76,7 @@ class Recorder:
                 "test": len(training.test_batches.dataset),
             },
             "steps": total,
-            "steps_of_epoch": len(loader),
+            "steps_of_epoch": per_epoch,
             "guess": {
                 "training": entropy(shares(loader.dataset), recipe.label_smoothing),
                 "test": entropy(tested),
@@ -138,7 +139,7 @@ class Recorder:
         net, recipe = self.training.net, self.training.recipe
         if self._images is None:
             self._images = self._read()
-        look = look_inside(net, *self._images, recipe.label_smoothing)
+        look = look_inside(net, *self._images, recipe.label_smoothing, recipe.aux_weight)
         update = changes(self._weights, net) if self._weights else [None] * len(net.stages)
         self._weights = None
         row: Row = {"step": self.steps, "learning_rate": learning_rate}
@@ -187,8 +188,9 @@ class Recorder:
 
 def steps_done(training: Training) -> int:
     """Return how many steps of a training are behind it."""
-    place = training.batches.state_dict()
-    return place["epoch"] * len(training.batches) + place["batches"]
+    place, recipe = training.batches.state_dict(), training.recipe
+    of_epochs = place["epoch"] * recipe.steps(len(training.batches.dataset))
+    return of_epochs + math.ceil(place["batches"] / recipe.accumulate)
 
 
 def interval(total: int, pictures: int, batch_size: int) -> int:
@@ -232,7 +234,7 @@ def _filters(module: nn.Module) -> list[Tensor]:
     return [
         parameter.detach()[:: max(1, len(parameter) // FILTERS)]
         for parameter in module.parameters()
-        if parameter.ndim > 1
+        if parameter.ndim > 1 and parameter.requires_grad  # frozen ones do not move
     ]
 
 

@@ -83,7 +83,7 @@ def _show(console: Console, found: Comparison) -> None:
             str(len(run.epochs)),
             minutes(run.last["seconds"]),
             f"{run.last['train_accuracy']:.3f}",
-            f"{run.last['test_accuracy']:.3f}",
+            f"{run.accuracy:.3f}" + ("*" if "test_accuracy_averaged" in run.last else ""),
             low_high,
             f"{run.best:.3f}",
             f"{run.last['test_loss']:.3f}",
@@ -93,6 +93,8 @@ def _show(console: Console, found: Comparison) -> None:
         for i, run in enumerate(found.runs):
             told = ", ".join(f"{n} {short_value(v)}" for n, v in found.settings(i).items())
             console.print(Text(printable(f"{run.name}: {told}")), soft_wrap=True)
+    if any("test_accuracy_averaged" in run.last for run in found.runs):
+        console.print("* of the averaged weights, which its recipe is for")
     if any(found.other_test):
         console.print("† tested on other pictures: these accuracies cannot be compared")
 

@@ -18,6 +18,7 @@ from googlenet.commands.errors import FAILURE, Usage, usage
 from googlenet.commands.session import telling_errors
 from googlenet.commands.train import go_on, open_data, train_new
 from googlenet.log import Log
+from googlenet.recipes import PHOTOGRAPH, RECIPES, named
 from googlenet.run_folder import CONFIG, RunFolder
 from googlenet.screen import LOGS, open_log
 from googlenet.sentences import printable
@@ -34,6 +35,7 @@ from googlenet.study import (
     table,
 )
 from minigrad.checkpoint import save_json, write_whole
+from minigrad.data import DATASETS
 
 STUDY = "study.json"
 EXAMPLE = """\b
@@ -41,7 +43,7 @@ Examples:
   googlenet study --list
   googlenet study heads --seeds 3
   googlenet study variants --only short2 --only short4 --epochs 3
-  googlenet study --set lr=0.001 --set lr=0.0001,batch_norm=true
+  googlenet study --set lr=0.001 --set 'lr=0.0001 batch_norm=true'
 """
 
 
@@ -52,12 +54,11 @@ Examples:
     "--set",
     "settings",
     multiple=True,
-    metavar="NAME=VALUE[,…]",
-    help="One setting of a study of your own: changes of the recipe. At least two of these.",
+    metavar="NAME=VALUE",
+    help="One setting of a study of your own: changes of the recipe, with spaces between them. At "
+    "least two of these.",
 )
-@click.option(
-    "--base", multiple=True, metavar="NAME=VALUE[,…]", help="Changes for all settings of it."
-)
+@click.option("--base", multiple=True, metavar="NAME=VALUE", help="Changes for all settings of it.")
 @click.option(
     "--only",
     "--variant",
@@ -82,6 +83,9 @@ Examples:
 )
 @click.option("--test-data", metavar="FOLDER", help="As for googlenet train.")
 @click.option("--channels", type=click.Choice(["1", "3"]), help="Of pictures in a folder.")
+@click.option(
+    "--recipe", metavar="|".join(RECIPES), help="What the settings change.  [default: default]"
+)
 @click.option("--epochs", type=int, help="Of every training.  [default: the study's]")
 @click.option("--pictures", type=int, help="Train on the first so many only.  [default: all]")
 @click.option("--image-size", type=int, help="Pixels.  [default: the study's]")
@@ -113,8 +117,11 @@ def study(name: str | None, listing: bool, as_json: bool, **options: Any) -> Non
         if options["threads"] is not None:
             minigrad.set_num_threads(options["threads"])
         asked = {n: options[n] for n in ("epochs", "image_size") if options[n] is not None}
+        if options["data"] not in DATASETS:
+            asked.setdefault("image_size", PHOTOGRAPH)
         folder = options["output"] or Path("studies") / chosen.name
-        planned = plan(chosen, folder, options["seeds"], options["only"], asked)
+        recipe = None if options["recipe"] is None else named(options["recipe"]).recipe
+        planned = plan(chosen, folder, options["seeds"], options["only"], asked, recipe)
         for each in planned:
             _check(each, options)
     command = "googlenet " + shlex.join(sys.argv[1:])
@@ -190,7 +197,7 @@ def _train(each: Planned, options: dict[str, Any], log: Log) -> None:
     """Begin a training, or go on with it."""
     usual = {
         "workers": 2, "on_error": "raise", "every": 30.0, "record": True, "cuda_graph": False,
-        "detect_anomaly": False,
+        "detect_anomaly": False, "finetune": None,
     }  # fmt: skip
     whole = {**usual, **options, "run": each.path}
     whole.pop("settings")

@@ -76,7 +76,7 @@ class Case:
         """Steps before which no head is called stuck, as while it trained; None if not known."""
         if not self.vitals:
             return None
-        return patience(self.recipe, self.vitals["steps"], self.classes)
+        return patience(self.recipe, self.vitals["steps_of_epoch"], self.classes)
 
     @property
     def guess(self) -> float:

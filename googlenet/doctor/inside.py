@@ -152,7 +152,7 @@ def _scales(
 
 def first_weights(case: Case) -> str:
     """Suggest what keeps signals and gradients alive through many layers."""
-    init = getattr(case.recipe, "init", "he")
+    init = case.recipe.init
     tries = [] if normed(case) else ["--batch-norm"]
     tries += [] if init == "he" else [f"--set init=he (now {init})"]
     return " or ".join(tries) or "fewer stages"

@@ -288,7 +288,7 @@ def young_run(case: Case) -> bool:
 
 def normed(case: Case) -> bool:
     """Tell whether the network has batch normalisation."""
-    return bool(case.recipe.batch_norm)
+    return case.recipe.normalized
 
 
 def or_batch_norm(case: Case) -> str:
