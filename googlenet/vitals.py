@@ -6,7 +6,7 @@ Two tables in ``vitals.json``, beside the ``metrics.csv`` of the epochs:
   is noted how far the last step moved the weights of each stage, as a share of their size;
 - *curve*: the training loss of each head, over windows of a few steps.
 
-A probe costs about 1.6 steps for as many pictures as a batch has. They come so rarely that all of
+A probe of as many pictures as a batch has costs less than two steps. They come so rarely that all of
 them take less than 2 % of the time, and at most `MOST_PROBES` times, so that the file stays small.
 Recording changes no number of the training, and a training never ends because of it.
 """
@@ -27,8 +27,8 @@ from minigrad.data import ImageError
 
 VITALS = "vitals.json"
 MOST_PICTURES, FEWEST_PICTURES = 32, 16  # of a probe; half a batch, in between
-COST = 1.6  # steps that a probe takes, with as many pictures as a batch has
-BUDGET = 0.015  # of the time
+COST = 1.8  # steps that a probe takes, with as many pictures as a batch has
+BUDGET = 0.012  # of the time
 MOST_PROBES = 40
 WINDOW, MOST_POINTS = 10, 200  # steps in a point of the curve, at least; points, at most
 FILTERS = 16  # of each weight, whose change stands for all of it
@@ -199,7 +199,7 @@ def interval(total: int, pictures: int, batch_size: int) -> int:
     Examples
     --------
     >>> interval(948, 32, 64), interval(10**6, 32, 64), interval(20, 32, 64)
-    (55, 25000, 0)
+    (79, 25000, 0)
     """
     least = math.ceil(COST * pictures / (BUDGET * batch_size))
     if total < least // 2:

@@ -1,6 +1,7 @@
 """Pictures of a diagnosis: curves with what was found, the stages over time, the heads' help."""
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -221,11 +222,14 @@ def draw_gradients(case: Case) -> bytes:
         if values is both and help_ is None:
             continue
         positive = np.where(values > 0, values, np.nan)
-        middle, low, high = (np.nanquantile(positive, q, axis=0) for q in (0.5, 0.1, 0.9))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # stages without any gradient
+            middle, low, high = (np.nanquantile(positive, q, axis=0) for q in (0.5, 0.1, 0.9))
         axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
         axes.plot(x, middle, color=colour, marker="o", ms=4, label=label)
-    axes.set_yscale("log")
-    _at_least_a_decade(axes)
+    if (both > 0).any() or (main > 0).any():
+        axes.set_yscale("log")
+        _at_least_a_decade(axes)
     axes.set_title(
         "gradient of a picture's loss in each stage's output (norm): median over the run, and "
         "where 80 % of the looks lie", fontsize=10,

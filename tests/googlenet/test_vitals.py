@@ -39,7 +39,7 @@ def training(data=None, **recipe):
 @pytest.fixture
 def often(monkeypatch):
     """Probe every other step, also in runs that are too short for it."""
-    monkeypatch.setattr(module, "BUDGET", 1.6)
+    monkeypatch.setattr(module, "BUDGET", module.COST)
     monkeypatch.setattr(module, "WINDOW", 2)
 
 
@@ -288,7 +288,7 @@ def test_rows_go_on_where_a_run_does(tmp_path, steps):
 
 
 def test_a_probe_costs_its_share_and_no_more():
-    """By the count of pictures: 1.6 for each that a probe looks at, below 2 % of all."""
+    """By the count of pictures, 1.8 for each that a probe looks at: below 2 % of all."""
     for total, batch_size in ((948, 64), (10**5, 256), (405, 8), (900, 16), (12000, 64)):
         pictures_ = min(32, max(16, batch_size // 2))
         every = interval(total, pictures_, batch_size)
@@ -296,7 +296,7 @@ def test_a_probe_costs_its_share_and_no_more():
         assert probes >= 1
         assert probes <= module.MOST_PROBES
         if total > 500:
-            assert probes * 1.6 * pictures_ < 0.02 * total * batch_size
+            assert probes * module.COST * pictures_ < 0.02 * total * batch_size
     assert interval(15, 32, 64) == 0
 
 
@@ -354,7 +354,7 @@ def test_pictures_that_cannot_be_read_are_passed_over(tmp_path):
 @pytest.fixture(scope="module")
 def recorded(tiny, tmp_path_factory):  # noqa: F811
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BUDGET", 1.6)
+        patch.setattr(module, "BUDGET", module.COST)
         run = training()
         recorder = Recorder(tmp_path_factory.mktemp("recorded"), run, silent)
         run.run(recorder)
