@@ -6,8 +6,8 @@ Two tables in ``vitals.json``, beside the ``metrics.csv`` of the epochs:
   is noted how far the last step moved the weights of each stage, as a share of their size;
 - *curve*: the training loss of each head, over windows of a few steps.
 
-A probe of as many pictures as a batch has costs less than two steps. They come so rarely that all of
-them take less than 2 % of the time, and at most `MOST_PROBES` times, so that the file stays small.
+A probe of as many pictures as a batch has costs less than two steps. Probes come so rarely that
+all of them take less than 2 % of the time, and `MOST_PROBES` times at most: the file stays small.
 Recording changes no number of the training, and a training never ends because of it.
 """
 

@@ -253,6 +253,8 @@ def _at_least_a_decade(axes: Any) -> None:
     if high < 10 * low:
         middle = (low * high) ** 0.5
         axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
 
 
 def _plain(axes: Any) -> None:
