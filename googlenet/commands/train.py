@@ -38,7 +38,7 @@ Examples:
   googlenet train --epochs 5 --run runs/short
   googlenet train --data photographs/ --image-size 64 --epochs 30
   googlenet train --recipe caffe --data photographs/ --set schedule_unit=epochs --set step_size=8
-  googlenet train --finetune runs/short --freeze backbone --data clothes/
+  googlenet train --finetune runs/short --freeze backbone --data photographs/
   googlenet train --resume runs/short      after Ctrl-C, or whatever else stopped it
 """
 
@@ -248,6 +248,10 @@ def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
         )
     # The weights that it began with are in the checkpoint, if there is one.
     source = None if folder.begun else asked.get("finetune")
+    if source is not None and not os.path.exists(source):
+        raise Usage(
+            f"the weights that the run began with were in {source!r}, and are not there any more"
+        )
     start = None if source is None else load_start(Path(source))
     opened, channels = _open(asked, recipe, start)
     for part, mark in _marks(opened, start).items():
