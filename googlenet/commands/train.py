@@ -43,7 +43,7 @@ Examples:
     "--data",
     default="embedded",
     show_default=True,
-    metavar="embedded|fashion-mnist|FOLDER",
+    metavar="|".join([*DATASETS, "FOLDER"]),
     help="What to train on. A folder holds one folder of pictures for each class.",
 )
 @click.option("--test-data", metavar="FOLDER", help="Of pictures to test on.  [default: a fifth]")
@@ -225,11 +225,13 @@ def _fitting(recipe: Recipe, opened: OpenedDataset, options: dict[str, Any]) -> 
 def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
     """Open the data; return it and the number of channels of its pictures."""
     named = asked["data"] in DATASETS
-    channels = 1 if named else int(asked["channels"] or 3)
+    channels = int(asked["channels"] or 3)
     if named and asked["channels"]:
         raise ValueError(f"channels goes with a folder of pictures, not with {asked['data']!r}")
     how: dict[str, Any] = {} if named else reading(recipe.image_size, channels)
     opened = open_dataset(asked["data"], test=asked["test_data"], **how)
+    if named:
+        channels = len(opened.training[0][0])
     if len(opened.test) == 0:
         raise ValueError(
             f"no class in {asked['data']!r} has a second picture to be held out for the test; "

@@ -13,6 +13,8 @@ The way of an image is `Dataset` → transform → `collate` → batch, and `Dat
 """
 
 from minigrad.data.batches import collate
+from minigrad.data.cifar import CIFAR10, CIFAR100
+from minigrad.data.class_names import read_class_names, read_ground_truth
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset
 from minigrad.data.fashion_mnist import FashionMNIST
 from minigrad.data.idx import read_idx, write_idx
@@ -37,6 +39,8 @@ from minigrad.data.transforms import (
 )
 
 __all__ = [
+    "CIFAR10",
+    "CIFAR100",
     "DATASETS",
     "ArrayDataset",
     "CenterCrop",
@@ -60,6 +64,8 @@ __all__ = [
     "channel_statistics",
     "collate",
     "open_dataset",
+    "read_class_names",
+    "read_ground_truth",
     "read_idx",
     "read_image",
     "to_float",
