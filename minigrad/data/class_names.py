@@ -117,8 +117,8 @@ def read_ground_truth(path: str | os.PathLike[str], folders: Sequence[str]) -> d
         if len(words) == 1:
             raise ValueError(
                 f"read_ground_truth: line {number} of {str(path)!r} is {line[:40]!r}, but a "
-                "picture and its class were needed. The numbers alone, as ImageNet's development kit "
-                "has them, are those of its meta.mat and not in the order of the folders: take "
+                "picture and its class were needed. Numbers alone, as in ImageNet's development "
+                "kit, are those of its meta.mat and not in the order of the folders: take "
                 f"{' or '.join(GROUND_TRUTH)}"
             )
         name, truth = words[:2]
