@@ -6,6 +6,7 @@ import sys
 import click
 
 import minigrad
+from googlenet.commands.data import data
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
@@ -22,6 +23,7 @@ Examples:
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
   googlenet summary                     the network, stage by stage
+  googlenet data check photographs/     what is wrong with pictures, before training
 
 \b
 Tab completes commands, options and runs after this, in bash (or zsh_source, fish_source):
@@ -54,7 +56,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, summary):
+for command in (train, evaluate, predict, runs, summary, data):
     cli.add_command(command)
 
 

@@ -19,7 +19,7 @@ from minigrad.data.datasets import ArrayDataset, Dataset, Subset
 from minigrad.data.fashion_mnist import FashionMNIST
 from minigrad.data.idx import read_idx, write_idx
 from minigrad.data.image_folder import ImageFolder
-from minigrad.data.images import ImageError, read_image
+from minigrad.data.images import ImageError, picture_format, read_image
 from minigrad.data.loader import DataLoader
 from minigrad.data.opening import DATASETS, OpenedDataset, open_dataset
 from minigrad.data.statistics import ChannelStatistics, channel_statistics
@@ -74,6 +74,7 @@ __all__ = [
     "collate",
     "open_dataset",
     "paper_augmentation",
+    "picture_format",
     "read_class_names",
     "read_ground_truth",
     "read_idx",
