@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -12,10 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from googlenet.checking import Finding, Report, check_data
-from googlenet.commands.errors import FAILURE, usage
-from googlenet.recipes import PHOTOGRAPH
+from googlenet.commands.errors import FAILURE, Usage, usage
+from googlenet.commands.session import saying_how_to_go_on
+from googlenet.pictures import reading, some, transforms
+from googlenet.recipes import PHOTOGRAPH, Recipe
 from googlenet.sentences import printable
-from minigrad.data import DATASETS
+from minigrad.checkpoint import write_whole
+from minigrad.data import (
+    DATASETS,
+    Compose,
+    Dataset,
+    Normalize,
+    ToFloat,
+    open_dataset,
+    paper_augmentation,
+)
 
 EXAMPLES_SHOWN = 3
 EXAMPLE = """\b
@@ -24,6 +36,12 @@ Examples:
   googlenet data check photographs/ --image-size 32 --workers 4 --json
   googlenet data check embedded
 """
+SHOWN = """\b
+Examples:
+  googlenet data show photographs/ --augment paper
+  googlenet data show embedded --count 4 --output clothes.png
+"""
+DEFAULT = Recipe()
 
 
 @click.group()
@@ -79,6 +97,83 @@ def check(
         _show(Console(), report, time.perf_counter() - begun, everything)
     if not report.clean:
         raise SystemExit(FAILURE)
+
+
+@data.command(epilog=SHOWN)
+@click.argument("path", metavar="|".join([*DATASETS, "FOLDER"]))
+@click.option(
+    "--augment",
+    type=click.Choice(["recipe", "paper", "none"]),
+    default="recipe",
+    show_default=True,
+    help="As train does by itself, as the paper did, or as for the test.",
+)
+@click.option(
+    "--image-size", type=click.IntRange(min=1), help="Of the network.  [default: as in train]"
+)
+@click.option(
+    "--count", type=click.IntRange(1, 50), default=6, show_default=True, help="Pictures: the rows."
+)
+@click.option(
+    "--epochs", type=click.IntRange(1, 20), default=7, show_default=True, help="The columns."
+)
+@click.option("--seed", default=DEFAULT.seed, show_default=True, help="The training's seed.")
+@click.option("--channels", type=click.Choice(["1", "3"]), help="Of pictures in a folder.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("augmented.png"),
+    show_default=True,
+    help="The file to write.",
+)
+def show(
+    path: str,
+    augment: str,
+    image_size: int | None,
+    count: int,
+    epochs: int,
+    seed: int,
+    channels: str | None,
+    output: Path,
+) -> None:
+    """Draw some of the pictures in a FOLDER, or of a dataset, as a training changes them.
+
+    On the left each picture as it is; beside it what the first epochs of a training with this seed
+    show to the network. Nothing is trained.
+    """
+    from googlenet.augmented import choose, draw_augmented, versions  # Matplotlib takes time
+
+    folder = output.parent
+    if folder.exists() and not folder.is_dir():
+        raise Usage(f"output: a folder was needed, but this is a file: {str(folder)!r}")
+    named = path in DATASETS
+    size = image_size or (DEFAULT.image_size if named else PHOTOGRAPH)
+    with usage():
+        if named and channels:
+            raise ValueError(f"channels goes with a folder of pictures, not with {path!r}")
+        how = {} if named else reading(size, int(channels or 3))
+        pictures = open_dataset(path, **how).training
+        recipe = Recipe(image_size=size, seed=seed)
+    transform = _transform(augment, recipe, pictures)
+    with saying_how_to_go_on("googlenet data check finds all such pictures"):
+        rows = versions(pictures, choose(pictures, count, seed), transform, epochs, seed)
+    said = {"recipe": "as train changes them", "paper": "as the paper changed them"}
+    how_shown = said.get(augment, "as they are for the test")
+    title = f"{printable(os.path.basename(os.path.normpath(path)))}, {how_shown}, {size}×{size}"
+    with usage():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(output, draw_augmented(rows, title))
+    click.echo(f"{len(rows)} of {len(pictures):,} pictures drawn into {str(output)!r}")
+
+
+def _transform(augment: str, recipe: Recipe, pictures: Dataset) -> Compose:
+    """Return what becomes of pictures as long as they are bytes."""
+    if augment == "paper":
+        return Compose(paper_augmentation(recipe.image_size))
+    # Of the statistics nothing is seen: those of one picture do.
+    changed, fixed = transforms(recipe, some(pictures, 1))
+    steps = (changed if augment == "recipe" else fixed).transforms
+    return Compose([step for step in steps if not isinstance(step, Normalize | ToFloat)])
 
 
 def _show(console: Console, report: Report, seconds: float, everything: bool) -> None:
