@@ -11,7 +11,7 @@ from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
 from googlenet.commands.runs import runs
-from googlenet.commands.summary import summary
+from googlenet.commands.summary import diff, summary
 from googlenet.commands.train import train
 from googlenet.sentences import sentence
 
@@ -23,6 +23,7 @@ Examples:
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
   googlenet summary                     the network, stage by stage
+  googlenet diff paper torchvision      two of them, side by side
   googlenet data check photographs/     what is wrong with pictures, before training
 
 \b
@@ -56,7 +57,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, summary, data):
+for command in (train, evaluate, predict, runs, summary, diff, data):
     cli.add_command(command)
 
 
