@@ -41,16 +41,21 @@ Examples:
   googlenet data show photographs/ --augment paper
   googlenet data show embedded --count 4 --output clothes.png
 """
+BOTH = """\b
+Examples:
+  googlenet data check photographs/
+  googlenet data show photographs/ --augment paper
+"""
 DEFAULT = Recipe()
 
 
-@click.group()
+@click.group(epilog=BOTH)
 def data() -> None:
-    """Look at pictures before training on them: check finds what is wrong, show draws them."""
+    """Look at pictures before training on them."""
 
 
 @data.command(epilog=EXAMPLE)
-@click.argument("path", metavar="|".join([*DATASETS, "FOLDER"]))
+@click.argument("path", metavar="DATA")
 @click.option("--test-data", metavar="FOLDER", help="A second folder, of pictures to test on.")
 @click.option(
     "--image-size",
@@ -63,7 +68,7 @@ def data() -> None:
     "--workers",
     type=click.IntRange(1, 64),
     default=os.cpu_count() or 1,
-    help="Pictures looked at at once.  [default: as many as there are cores]",
+    help="Pictures looked at at once.  [default: all cores]",
 )
 @click.option("--all", "everything", is_flag=True, help="Name all pictures that are found.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
@@ -75,11 +80,12 @@ def check(
     everything: bool,
     as_json: bool,
 ) -> None:
-    """Find what is wrong with the pictures in a FOLDER, or with a dataset.
+    """Find what is wrong with pictures.
 
-    Pictures that cannot be read; that are there twice, in two classes, or both to train and to
+    DATA is a folder, as train takes it, or embedded, fashion-mnist, cifar10 or cifar100. Found are
+    pictures that cannot be read; that are there twice, in two classes, or both to train and to
     test on; that are tiny, or show nothing; whose name says another format; links that lead
-    nowhere; classes with few pictures. The exit code is 0 if there is nothing of it, and else 1.
+    nowhere; and classes with few pictures. The exit code is 0 if there is nothing of it, else 1.
     """
     begun = time.perf_counter()
     console = Console(stderr=True)
@@ -100,7 +106,7 @@ def check(
 
 
 @data.command(epilog=SHOWN)
-@click.argument("path", metavar="|".join([*DATASETS, "FOLDER"]))
+@click.argument("path", metavar="DATA")
 @click.option(
     "--augment",
     type=click.Choice(["recipe", "paper", "none"]),
@@ -136,9 +142,10 @@ def show(
     channels: str | None,
     output: Path,
 ) -> None:
-    """Draw some of the pictures in a FOLDER, or of a dataset, as a training changes them.
+    """Draw pictures as training changes them.
 
-    On the left each picture as it is; beside it what the first epochs of a training with this seed
+    DATA is a folder, as train takes it, or embedded, fashion-mnist, cifar10 or cifar100. On the
+    left each picture as it is; beside it what the first epochs of a training with this seed
     show to the network. Nothing is trained.
     """
     from googlenet.augmented import choose, draw_augmented, versions  # Matplotlib takes time
