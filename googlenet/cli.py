@@ -6,6 +6,7 @@ import sys
 import click
 
 import minigrad
+from googlenet.commands.data import data
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
@@ -25,6 +26,7 @@ Examples:
   googlenet predict runs/short bag.png  what a picture shows
   googlenet summary                     the network, stage by stage
   googlenet diff paper torchvision      two of them, side by side
+  googlenet data check photographs/     what is wrong with pictures, before training
 
 \b
 Tab completes commands, options and runs after this, in bash (or zsh_source, fish_source):
@@ -57,7 +59,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, recipe, evaluate, predict, runs, summary, diff):
+for command in (train, recipe, evaluate, predict, runs, summary, diff, data):
     cli.add_command(command)
 
 

@@ -48,7 +48,7 @@ class Examined(NamedTuple):
 @click.argument("run", type=RunPath())
 @click.option(
     "--data",
-    metavar="embedded|fashion-mnist|FOLDER",
+    metavar="|".join([*DATASETS, "FOLDER"]),
     help="Other data, opened as by train: its test pictures.  [default: the run's own]",
 )
 @click.option("--test-data", metavar="FOLDER", help="A folder, of which every picture is a test.")

@@ -63,7 +63,7 @@ def _default(name: str) -> str:
 )
 @click.option(
     "--data",
-    metavar=f"{'|'.join(DATASETS)}|FOLDER",
+    metavar="|".join([*DATASETS, "FOLDER"]),
     help="What to train on. A folder holds one folder of pictures for each class.  "
     "[default: what the recipe is meant for: embedded]",
 )

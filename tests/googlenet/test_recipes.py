@@ -55,7 +55,7 @@ PUBLISHED = {
     "paper": {
         "optimizer": "sgd", "momentum": 0.9, "schedule": "step", "gamma": 0.96, "step_size": 8,
         "schedule_unit": "epochs", "average": "mean", "crop": 0.08, "aspect": (3 / 4, 4 / 3),
-        "flip": True, "photometric": "distort", "interpolation": "random", "aux_weight": 0.3,
+        "flip": True, "photometric": "paper", "interpolation": "random", "aux_weight": 0.3,
         "image_size": 224, "dialect": "paper",
     },
     "caffe": {

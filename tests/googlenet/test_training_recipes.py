@@ -16,14 +16,15 @@ from googlenet import step as step_module
 from googlenet import train as train_module
 from googlenet.optimization import groups, optimizer_for, schedule_for
 from googlenet.pictures import transforms
+from googlenet.recipes import RECIPES as RECIPES_BY_NAME
 from googlenet.recipes import Recipe
 from googlenet.run_folder import RunFolder, load_model, network
 from googlenet.step import Step
 from googlenet.train import Training
-from minigrad import optim, tensor
-from minigrad.data import ArrayDataset, Compose, Normalize, RandomCrop, ToFloat
+from minigrad import tensor
+from minigrad.data import ArrayDataset, Compose, Normalize, RandomCrop, RandomResizedCrop, ToFloat
 from tests.googlenet.test_resume import CONFIG, StopAfter, assert_same, kept, pictures
-from tests.googlenet.tiny import tiny  # noqa: F401 (a fixture)
+from tests.googlenet.tiny import photographs, tiny  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.usefixtures("tiny")
 AVERAGED = {"test_loss_averaged", "test_accuracy_averaged"}
@@ -329,6 +330,23 @@ def test_pictures_can_be_written_down():
         np.testing.assert_array_equal(again(image, rng), used(image, rng))
 
 
-def test_the_optimisers_are_public():
-    assert optim.WeightAverage
-    assert optim.GradientAccumulator
+def test_photographs_are_changed_as_the_recipe_says(tmp_path):
+    folder = minigrad.data.ImageFolder(photographs(tmp_path))
+    paper = RECIPES_BY_NAME["paper"].recipe
+    train, test = transforms(paper, folder)
+    crop = RandomResizedCrop(224, (0.08, 1.0), (3 / 4, 4 / 3), "random")
+    names = [type(each).__name__ for each in train.transforms]
+    assert train.transforms[1] == crop
+    assert names == [
+        "RandomHorizontalFlip", "RandomResizedCrop", "ColorJitter", "RandomLighting", "Normalize",
+    ]  # fmt: skip
+    assert [type(each).__name__ for each in test.transforms] == [
+        "Resize", "CenterCrop", "Normalize",
+    ]  # fmt: skip
+    image, rng = folder[0][0], np.random.default_rng(0)
+    assert train(image, rng).shape == test(image, rng).shape == (3, 224, 224)
+    for kind, last in (("jitter", "ColorJitter"), ("distort", "RandomPhotometricDistort")):
+        changed, _ = transforms(Recipe(photometric=kind), folder)
+        assert type(changed.transforms[-2]).__name__ == last
+        grey = minigrad.data.ImageFolder(tmp_path, channels=1)
+        assert transforms(Recipe(photometric=kind), grey)[0](grey[0][0], rng).shape == (1, 32, 32)
