@@ -205,8 +205,8 @@ def train(
 
 def _begin(options: dict[str, Any], log: Log) -> None:
     """Begin a new run."""
+    start = None if options["finetune"] is None else load_start(options["finetune"])
     with usage(), saying_how_to_go_on(SKIPPING):
-        start = None if options["finetune"] is None else load_start(options["finetune"])
         chosen, where = Chosen.of(options, start), device_named(options["device"])
         options = {**options, "data": chosen.data}
         opened, channels = _open(options, chosen.recipe, start)

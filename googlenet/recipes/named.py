@@ -115,8 +115,8 @@ RECIPES: dict[str, Published] = {
         "", _IMAGENET,
         "Asynchronous SGD on many machines (DistBelief) became plain SGD on one: steps are taken "
         "one after the other, none with gradients of older weights.",
-        "Of the photometric distortions (“of Andrew Howard”) it tells no strengths: those of Howard "
-        "2013 are taken, with the lighting of Krizhevsky.",
+        "Of the photometric distortions (“of Andrew Howard”) it tells no strengths: those of "
+        "Howard, 2013, are taken, with the lighting of Krizhevsky.",
         "The paper says that learning rate, batch size and more changed from model to model; where "
         "it gives no number, Caffe's stands, which was made to reproduce it.",
         stated={
