@@ -56,6 +56,8 @@ def test_every_example_works(line, place, monkeypatch):
         shutil.rmtree("runs")
         if "--resume runs/short" in line:
             shutil.copytree("stopped", "runs/short")
+    if "runs/other" in line:
+        shutil.copytree("runs/short", "runs/other")
     done = call(*shlex.split(line)[1:], stdin=stdin)
     assert done.code == 0, done.err
     assert done.err == ""
