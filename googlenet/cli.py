@@ -6,6 +6,7 @@ import sys
 import click
 
 import minigrad
+from googlenet.commands.crops import crops
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
@@ -21,6 +22,7 @@ Examples:
   googlenet runs                        what was trained so far
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
+  googlenet crops bag.png               where a picture is looked at for a test
   googlenet summary                     the network, stage by stage
 
 \b
@@ -54,7 +56,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, summary):
+for command in (train, evaluate, predict, crops, runs, summary):
     cli.add_command(command)
 
 
