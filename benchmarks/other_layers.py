@@ -18,7 +18,6 @@ from benchmarks.shapes import (
     PoolShape,
     counted,
 )  # fmt: skip
-from googlenet import architecture
 from minigrad import Tensor, autograd, nn
 from minigrad import functional as F
 from minigrad.data.batches import Labels
@@ -167,9 +166,9 @@ def layers(batch: int, quick: bool = False) -> Iterator[Layer]:
         for shape, names in list(shapes.items())[: 1 if quick else None]:
             yield make(shape, len(names))
     yield _dropout(batch, 1024, 0.4, 1, "before the main classifier")
-    yield _dropout(batch, architecture.AUX_FEATURES, 0.7, 2, "in the heads")
+    yield _dropout(batch, 1024, 0.7, 2, "in the heads")
     yield _dropout(batch, 64 * LARGE**2, 0.5, 0, "of a large map, not in the network")
-    yield _relu((batch, architecture.AUX_FEATURES), 2, "in the heads")
+    yield _relu((batch, 1024), 2, "in the heads")
     yield _relu((batch, 64, LARGE, LARGE), 0, f"64×{LARGE}², in the network part of conv1")
     yield _loss(batch)
 

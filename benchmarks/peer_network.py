@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from googlenet import architecture
+from googlenet.architecture import design, head_pool, walk
 from tests.googlenet.torch_googlenet import Head, TorchGoogLeNet
 
 
@@ -13,14 +13,13 @@ class PeerHead(Head):
 
     def __init__(self, channels, classes, map_size, dropout):
         super().__init__(channels, classes)
-        self.side = architecture.aux_side(map_size)
-        self.fits = architecture.aux_pool_fits(map_size)
-        self.fc = nn.Linear(architecture.AUX_CHANNELS * self.side**2, architecture.AUX_FEATURES)
+        self.pool, self.side = head_pool(design("paper").heads[0], map_size)
+        self.fc = nn.Linear(128 * self.side**2, 1024)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x):
-        if self.fits:
-            x = F.avg_pool2d(x, *architecture.AUX_POOL)
+        if self.pool is not None:
+            x = F.avg_pool2d(x, self.pool.kernel_size, self.pool.stride)
         else:
             x = F.adaptive_avg_pool2d(x, self.side)
         x = F.relu(self.fc(torch.flatten(F.relu(self.conv(x)), 1)))
@@ -34,7 +33,8 @@ class PeerGoogLeNet(TorchGoogLeNet):
         super().__init__(classes)
         if in_channels != 3:
             self.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3)
-        sizes = {s.stage.name: s.out_size for s in architecture.walk(in_channels, image_size)}
+        steps = walk(design("paper").stages, in_channels, image_size)
+        sizes = {step.stage.name: step.out_size for step in steps}
         self.aux_4a = PeerHead(512, classes, sizes["inception_4a"], aux_dropout)
         self.aux_4d = PeerHead(528, classes, sizes["inception_4d"], aux_dropout)
         self.dropout = nn.Dropout(dropout)

@@ -8,8 +8,18 @@ usual way to count, whatever algorithm computes it (Winograd's needs fewer).
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from googlenet import architecture
-from googlenet.architecture import LRN, Conv, Inception, MaxPool
+from googlenet.architecture import (
+    LRN,
+    Branches,
+    Conv,
+    Head,
+    Placed,
+    Step,
+    design,
+    head_pool,
+    placed,
+    walk,
+)
 
 FLOAT = 4  # bytes
 
@@ -105,20 +115,19 @@ def layers(
     batch: int, classes: int = 1000, channels: int = 3, size: int = 224
 ) -> Iterator[tuple[str, Shape]]:
     """Yield the name and the shape of every layer, auxiliary heads included."""
-    for step in architecture.walk(channels, size):
-        stage, images = step.stage, (batch, step.in_channels, step.in_size)
-        match stage:
-            case Conv(name, outputs, kernel, stride, padding):
-                yield name, ConvShape(*images, outputs, kernel, stride, padding)
-            case MaxPool(name, kernel, stride):
-                yield name, PoolShape(*images, "max", kernel, stride, 0, True)
-            case LRN(name):
-                yield name, LRNShape(*images)
-            case Inception(name):
-                yield from _inception(stage, *images)
-                if name in architecture.AUX_AFTER:
-                    head = name.replace("inception", "aux")
-                    yield from _head(head, batch, step.out_channels, step.out_size, classes)
+    network = design("paper")
+    heads = {head.after: head for head in network.heads}
+    for step in walk(network.stages, channels, size):
+        name = step.stage.name
+        for layer in placed(step.stage, step.in_channels, step.in_size):
+            yield layer.name, _shape(batch, layer)
+        if isinstance(step.stage, LRN):
+            yield name, LRNShape(batch, step.in_channels, step.in_size)
+        if isinstance(step.stage, Branches):
+            parts = tuple(branch[-1].out_channels for branch in step.stage.branches)
+            yield f"{name}.concat", ConcatShape(batch, parts, step.out_size)
+        if name in heads:
+            yield from _head(heads[name], batch, step, classes)
     yield "pool", PoolShape(batch, step.out_channels, step.out_size, "global", step.out_size, 1)
     yield "classifier", LinearShape(batch, step.out_channels, classes)
 
@@ -132,28 +141,30 @@ def counted(batch: int, kind: type) -> dict[Shape, list[str]]:
     return found
 
 
-def _inception(row: Inception, batch: int, channels: int, size: int) -> Iterator[tuple[str, Shape]]:
-    images = batch, channels, size
-    yield f"{row.name}.conv_1x1", ConvShape(*images, row.conv_1x1, 1)
-    yield f"{row.name}.conv_3x3_reduce", ConvShape(*images, row.conv_3x3_reduce, 1)
-    reduced = batch, row.conv_3x3_reduce, size
-    yield f"{row.name}.conv_3x3", ConvShape(*reduced, row.conv_3x3, 3, 1, 1)
-    yield f"{row.name}.conv_5x5_reduce", ConvShape(*images, row.conv_5x5_reduce, 1)
-    reduced = batch, row.conv_5x5_reduce, size
-    yield f"{row.name}.conv_5x5", ConvShape(*reduced, row.conv_5x5, 5, 1, 2)
-    yield f"{row.name}.pool", PoolShape(*images, "max", 3, 1, 1)
-    yield f"{row.name}.pool_proj", ConvShape(*images, row.pool_proj, 1)
-    parts = row.conv_1x1, row.conv_3x3, row.conv_5x5, row.pool_proj
-    yield f"{row.name}.concat", ConcatShape(batch, parts, size)
+def _shape(batch: int, placed: Placed) -> ConvShape | PoolShape:
+    images, layer = (batch, placed.in_channels, placed.in_size), placed.layer
+    if isinstance(layer, Conv):
+        return ConvShape(
+            *images, layer.out_channels, layer.kernel_size, layer.stride, layer.padding
+        )
+    return PoolShape(
+        *images, layer.kind, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode
+    )
 
 
-def _head(
-    name: str, batch: int, channels: int, size: int, classes: int
-) -> Iterator[tuple[str, Shape]]:
-    kernel, stride = architecture.AUX_POOL
-    side = architecture.aux_side(size)
-    yield f"{name}.pool", PoolShape(batch, channels, size, "average", kernel, stride)
-    yield f"{name}.conv", ConvShape(batch, channels, side, architecture.AUX_CHANNELS, 1)
-    features = architecture.AUX_CHANNELS * side * side
-    yield f"{name}.fc", LinearShape(batch, features, architecture.AUX_FEATURES)
-    yield f"{name}.classifier", LinearShape(batch, architecture.AUX_FEATURES, classes)
+def _head(head: Head, batch: int, step: Step, classes: int) -> Iterator[tuple[str, Shape]]:
+    pool, side = head_pool(head, step.out_size)
+    (conv,) = head.convs
+    yield (
+        f"{head.name}.pool",
+        PoolShape(
+            batch, step.out_channels, step.out_size, "average", pool.kernel_size, pool.stride
+        ),
+    )
+    yield (
+        f"{head.name}.conv",
+        ConvShape(batch, step.out_channels, side, conv.out_channels, conv.kernel_size),
+    )
+    features = conv.out_channels * side * side
+    yield f"{head.name}.fc", LinearShape(batch, features, head.features)
+    yield f"{head.name}.classifier", LinearShape(batch, head.features, classes)

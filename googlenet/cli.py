@@ -11,7 +11,7 @@ from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
 from googlenet.commands.runs import runs
-from googlenet.commands.summary import summary
+from googlenet.commands.summary import diff, summary
 from googlenet.commands.train import train
 from googlenet.sentences import sentence
 
@@ -24,6 +24,7 @@ Examples:
   googlenet predict runs/short bag.png  what a picture shows
   googlenet crops bag.png               where a picture is looked at for a test
   googlenet summary                     the network, stage by stage
+  googlenet diff paper torchvision      two of them, side by side
 
 \b
 Tab completes commands, options and runs after this, in bash (or zsh_source, fish_source):
@@ -56,7 +57,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, crops, runs, summary):
+for command in (train, evaluate, predict, crops, runs, summary, diff):
     cli.add_command(command)
 
 

@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from googlenet import architecture
-
+SMALLEST_IMAGE = 32  # pixels, of the recipes' network
 PHOTOGRAPH = 64  # pixels: `Recipe.image_size` for a folder of pictures, see `for_photographs`
 FEWEST_STEPS = 400  # that a folder of pictures is trained with
 
@@ -60,7 +59,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"image_size": architecture.SMALLEST_IMAGE, "batch_size": 1, "epochs": 1, "seed": 0}
+        least = {"image_size": SMALLEST_IMAGE, "batch_size": 1, "epochs": 1, "seed": 0}
         for name, low in least.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < low:

@@ -360,6 +360,7 @@ def network(recipe: Recipe, classes: int, channels: int) -> GoogLeNet:
         dropout=recipe.dropout,
         aux_dropout=recipe.aux_dropout,
         batch_norm=recipe.batch_norm,
+        init="he",
     )
 
 

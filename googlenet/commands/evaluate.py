@@ -221,7 +221,7 @@ def _runs(result: Mapping[str, Any]) -> Table:
     for name in ("top-1", "95 %", "top-5", "loss", "all against it"):
         made.add_column(name, justify="right", no_wrap=True)
     rows = [(Text(printable(row["run"])), row) for row in result["runs"]]
-    for label, row in [*rows, (Text(f"all {len(rows)} together", style="bold"), result)]:
+    for label, row in [*rows, (Text("together", style="bold"), result)]:
         low, high = row["top1_interval"] or (1, 1)
         against = row.get("ensemble_against_it")
         made.add_row(

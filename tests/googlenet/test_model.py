@@ -92,13 +92,14 @@ def test_sizes_of_stages_and_heads(size):
     with minigrad.no_grad():
         outputs = net(tensor(np.zeros((1, 1, size, size), np.float32)))
         x = tensor(np.zeros((1, 1, size, size), np.float32))
-        for step in architecture.walk(1, size):
+        for step in architecture.walk(net.design.stages, 1, size):
             x = getattr(net, step.stage.name)(x)
             assert x.shape == (1, step.out_channels, step.out_size, step.out_size)
     assert [logits.shape for logits in outputs] == [(1, 10)] * 3
 
 
 def small(**options):
+    options = {"init": "he"} | options
     options = {"num_classes": 10, "in_channels": 1, "image_size": 32} | options
     return GoogLeNet(**options)
 

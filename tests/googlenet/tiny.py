@@ -22,18 +22,33 @@ CLASSES = ("cat", "dog", "owl")
 def narrow(stage):
     if isinstance(stage, architecture.Conv):
         return stage._replace(out_channels=4)
-    if isinstance(stage, architecture.Inception):
-        return architecture.Inception(stage.name, 2, 2, 2, 2, 2, 2)
+    if isinstance(stage, architecture.Branches):
+        two = [
+            tuple(
+                layer._replace(out_channels=2) if isinstance(layer, architecture.Conv) else layer
+                for layer in branch
+            )
+            for branch in stage.branches
+        ]
+        return stage._replace(branches=tuple(two))
     return stage
+
+
+def narrowed(design):
+    """Return a description in which every convolution is narrow."""
+    heads = tuple(
+        head._replace(features=4, convs=tuple(c._replace(out_channels=2) for c in head.convs))
+        for head in design.heads
+    )
+    return dataclasses.replace(design, stages=tuple(map(narrow, design.stages)), heads=heads)
 
 
 @contextmanager
 def narrow_networks():
     """Make every network narrow."""
+    whole = architecture.design
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(architecture, "STAGES", tuple(map(narrow, architecture.STAGES)))
-        patch.setattr(architecture, "AUX_CHANNELS", 2)
-        patch.setattr(architecture, "AUX_FEATURES", 4)
+        patch.setattr(architecture, "design", lambda *a, **o: narrowed(whole(*a, **o)))
         yield
 
 

@@ -1,0 +1,66 @@
+"""Networks as data: what the papers' tables say, row by row, and how published networks differ.
+
+`table` is Table 1 of the paper, `dialects` the networks that go by its name, `variants` the lists
+of modules, `design` puts a network together of these, and `stages` has the words for all of it.
+Nothing here computes: `googlenet.model` builds modules from it, `googlenet.summary` counts.
+"""
+
+from googlenet.architecture.design import AUX_ON, AUX_WEIGHT, Architecture, design
+from googlenet.architecture.dialects import DIALECTS, BatchNorm, Dialect
+from googlenet.architecture.stages import (
+    LRN,
+    Branches,
+    Conv,
+    Head,
+    Placed,
+    Pool,
+    Stage,
+    Step,
+    head_pool,
+    out_channels,
+    out_size,
+    pair,
+    placed,
+    walk,
+)
+from googlenet.architecture.table import PRINTED, ROWS, Inception, Printed
+from googlenet.architecture.variants import (
+    VARIANTS,
+    Variant,
+    parse_stages,
+    read_stages,
+    write_stages,
+)
+
+__all__ = [
+    "AUX_ON",
+    "AUX_WEIGHT",
+    "DIALECTS",
+    "LRN",
+    "PRINTED",
+    "ROWS",
+    "VARIANTS",
+    "Architecture",
+    "BatchNorm",
+    "Branches",
+    "Conv",
+    "Dialect",
+    "Head",
+    "Inception",
+    "Placed",
+    "Pool",
+    "Printed",
+    "Stage",
+    "Step",
+    "Variant",
+    "design",
+    "head_pool",
+    "out_channels",
+    "out_size",
+    "pair",
+    "parse_stages",
+    "placed",
+    "read_stages",
+    "walk",
+    "write_stages",
+]
