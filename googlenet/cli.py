@@ -7,6 +7,8 @@ import click
 
 import minigrad
 from googlenet.commands.compare import compare_runs
+from googlenet.commands.crops import crops
+from googlenet.commands.data import data
 from googlenet.commands.doctor import doctor
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
@@ -28,8 +30,10 @@ Examples:
   googlenet compare runs/short runs/second   several runs side by side
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
+  googlenet crops bag.png               where a picture is looked at for a test
   googlenet summary                     the network, stage by stage
   googlenet diff paper torchvision      two of them, side by side
+  googlenet data check photographs/     what is wrong with pictures, before training
 
 \b
 Tab completes commands, options and runs after this, in bash (or zsh_source, fish_source):
@@ -63,7 +67,7 @@ def cli(debug: bool) -> None:
 
 
 for command in (
-    train, recipe, evaluate, predict, runs, doctor, compare_runs, study, summary, diff,
+    train, recipe, evaluate, predict, crops, runs, doctor, compare_runs, study, summary, diff, data,
 ):  # fmt: skip
     cli.add_command(command)
 

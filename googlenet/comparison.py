@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from googlenet.intervals import wilson
+from googlenet.evaluation.intervals import wilson
 from googlenet.run_folder import CONFIG, METRICS, RunFolder
 from googlenet.runs import Run, find_runs, read_metrics
 from googlenet.sentences import sentence

@@ -38,7 +38,7 @@ Examples:
   googlenet train --epochs 5 --run runs/short
   googlenet train --data photographs/ --image-size 64 --epochs 30
   googlenet train --recipe caffe --data photographs/ --set schedule_unit=epochs --set step_size=8
-  googlenet train --finetune runs/short --freeze backbone --data clothes/
+  googlenet train --finetune runs/short --freeze backbone --data photographs/
   googlenet train --resume runs/short      after Ctrl-C, or whatever else stopped it
 """
 
@@ -63,7 +63,7 @@ def _default(name: str) -> str:
 )
 @click.option(
     "--data",
-    metavar=f"{'|'.join(DATASETS)}|FOLDER",
+    metavar="|".join([*DATASETS, "FOLDER"]),
     help="What to train on. A folder holds one folder of pictures for each class.  "
     "[default: what the recipe is meant for: embedded]",
 )
@@ -211,8 +211,8 @@ def train(
 
 def _begin(options: dict[str, Any], log: Log) -> None:
     """Begin a new run, by what was asked for."""
+    start = None if options["finetune"] is None else load_start(options["finetune"])
     with usage(), saying_how_to_go_on(SKIPPING):
-        start = None if options["finetune"] is None else load_start(options["finetune"])
         chosen = Chosen.of(options, start)
         device_named(options["device"])  # a mistake in it is said before data are looked at
         options = {**options, "data": chosen.data}
@@ -269,6 +269,10 @@ def go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
         )
     # The weights that it began with are in the checkpoint, if there is one.
     source = None if folder.begun else asked.get("finetune")
+    if source is not None and not os.path.exists(source):
+        raise Usage(
+            f"the weights that the run began with were in {source!r}, and are not there any more"
+        )
     start = None if source is None else load_start(Path(source))
     opened, channels = open_data(asked, recipe, start)
     for part, mark in _marks(opened, start).items():

@@ -15,7 +15,7 @@ from googlenet.doctor.case import Case, called, short
 from googlenet.doctor.finding import Finding
 from googlenet.doctor.inside import help_of_heads
 from googlenet.drawing import plt, png
-from googlenet.intervals import wilson
+from googlenet.evaluation.intervals import wilson
 
 MARKS = {"serious": "#b3261e", "warning": "#c77700", "remark": "#5f6b7a"}
 GREY = "#8a8f98"

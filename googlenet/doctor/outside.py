@@ -8,8 +8,8 @@ import numpy as np
 from googlenet.doctor import thresholds as at
 from googlenet.doctor.case import Case, called
 from googlenet.doctor.finding import Finding
+from googlenet.evaluation.intervals import wilson
 from googlenet.health import COLLAPSED, FAR, PATIENCE, STUCK
-from googlenet.intervals import wilson
 
 
 def damaged(case: Case) -> Iterator[Finding]:

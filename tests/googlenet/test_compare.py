@@ -9,7 +9,7 @@ import pytest
 
 from googlenet.comparison import compare, short_value
 from googlenet.comparison_charts import draw_comparison
-from googlenet.intervals import wilson
+from googlenet.evaluation.intervals import wilson
 from tests.googlenet.tiny import call, photographs, tiny, train  # noqa: F401 (a fixture)
 
 
