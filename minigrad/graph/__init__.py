@@ -5,7 +5,24 @@
 what every operation costs.
 """
 
+from minigrad.graph.accounts import Account, Ledger, Row
 from minigrad.graph.drawing import Drawing, draw
+from minigrad.graph.ledger import ledger
 from minigrad.graph.modules import Calls, calls
+from minigrad.graph.stepping import Frame, Paths, Steps, paths, step
 
-__all__ = ["Calls", "Drawing", "calls", "draw"]
+__all__ = [
+    "Account",
+    "Calls",
+    "Drawing",
+    "Frame",
+    "Ledger",
+    "Paths",
+    "Row",
+    "Steps",
+    "calls",
+    "draw",
+    "ledger",
+    "paths",
+    "step",
+]

@@ -10,12 +10,13 @@ from minigrad.autograd import Variable
 from minigrad.checkpoint import write_whole
 from minigrad.graph import svg, words
 from minigrad.graph.modules import Calls, Path, contained
-from minigrad.graph.recorded import PARAMETER, Recorded, bytes_text, read
+from minigrad.graph.recorded import PARAMETER, Recorded, bytes_text, read, shape_text
 from minigrad.graph.scene import Builder, Fold, Scene, folding
 from minigrad.nn import Module
 
 FORMATS = ("svg", "dot", "text")
 KINDS = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".txt": "text"}
+
 
 class Drawing:
     """A drawn graph. Notebooks show it; ``print`` writes it in its format.
@@ -69,6 +70,7 @@ class Drawing:
 
     def _repr_svg_(self) -> str | None:
         return self.svg if self.format == "svg" else None
+
 
 def draw(
     tensor: Any,
@@ -125,13 +127,13 @@ def draw(
     >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
     >>> y = x * 3
     >>> print(graph.draw((y + x * y).sum(), "text", names={"x": x}))
-    sum: one number
+    The graph behind sum (one number)
     5 nodes, 6 edges; float32 throughout
     <BLANKLINE>
-    0  x         input  2           float32  8 B
-    1  multiply  ← 0    2           float32  8 B
-    2  multiply  ← 0 1  2           float32  8 B
-    3  add       ← 1 2  2           float32  8 B
+    0  x         input  2 numbers   float32  8 B
+    1  multiply  ← 0    2 numbers   float32  8 B
+    2  multiply  ← 0 1  2 numbers   float32  8 B
+    3  add       ← 1 2  2 numbers   float32  8 B
     4  sum       ← 3    one number  float32  4 B
     """
     if format not in FORMATS:
@@ -150,21 +152,23 @@ def draw(
     builder = Builder(graph, _paths(graph, model), is_folded, inline, _hot(graph, highlight))
     if title is None:
         last = graph.entries[-1]
-        title = f"{type(module).__name__ + ', ' if module else ''}{last.label}: " + (
-            "×".join(map(str, last.shape)) or "one number"
-        )
+        whose = f"{type(module).__name__}: the" if module else "The"
+        title = f"{whose} graph behind {last.label} ({shape_text(last.shape)})"
     return Drawing(graph, builder.whole(), title, _note(graph), format)
+
 
 def _paths(graph: Recorded, model: Module | Calls | None) -> list[Path]:
     if model is None:
         return [() for _ in graph.entries]
     return model.paths(graph) if isinstance(model, Calls) else contained(graph, model)
 
+
 def _hot(graph: Recorded, highlight: Any) -> set[int]:
     """Find the entries that are to stand out."""
     several = highlight if isinstance(highlight, list | tuple | set) else [highlight]
     nodes = {thing.node if isinstance(thing, Variable) else thing for thing in several}
     return {entry.index for entry in graph.entries if entry.node in nodes}
+
 
 def _note(graph: Recorded) -> str:
     """Say how large a graph is, and in what state."""
@@ -178,4 +182,3 @@ def _note(graph: Recorded) -> str:
     if graph.released:
         said.append("a backward went through and freed what was kept for it")
     return "; ".join(said)
-

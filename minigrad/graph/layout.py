@@ -12,14 +12,18 @@ Four steps, each the simplest that gives a good picture:
 4. **Coordinates**: each box would like to stand under its parents and above its children. For a
    given order the positions nearest to all wishes, with nothing overlapping, are a regression with
    one constraint for each pair of neighbours; pooling those that push each other solves it exactly
-   (Ayer and others, 1955: "pool adjacent violators").
+   (Ayer and others, 1955: "pool adjacent violators"). At last, long edges are pulled straight: each
+   runs down as far as nothing stands in its way.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
-GAP_X, GAP_Y = 22.0, 46.0
-LANE = 6.0  # half the width of an edge's place in a layer
+GAP_X, GAP_Y = 22.0, 40.0
+LANE = 4.0  # half the width of an edge's place in a layer
+TRUNK = 100.0  # how much more straight the longest way is to be than others
 SWEEPS, ROUNDS = 8, 30
 
 
@@ -90,14 +94,13 @@ def layout(items: Sequence[Item], links: Sequence[Link]) -> Layout:
     weights = _weights(len(items), links)
     near = _Neighbours(len(places))
     for link, chain, weight in zip(links, chains, weights, strict=True):
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in pairwise(chain):
             leaves = link.leaves if a == link.source else 0.0
             arrives = link.arrives if b == link.target else 0.0
-            # A long edge is to be straight where it runs alone.
-            lane = a >= len(items) and b >= len(items)
-            near.join(a, b, leaves - arrives, weight * (4 if lane else 1))
+            near.join(a, b, leaves - arrives, weight)
     rows = _ordered(depth, first, near)
     x = _coordinates(rows, places, near)
+    _straighten(chains, rows, places, x)
     shift = min(x[i] - places[i].left for i in range(len(places)))
     x = [value - shift for value in x]
     width = max(x[i] + places[i].right for i in range(len(places)))
@@ -106,9 +109,9 @@ def layout(items: Sequence[Item], links: Sequence[Link]) -> Layout:
     y = [tops[depth[i]] + (heights[depth[i]] - places[i].height) / 2 for i in range(len(items))]
     routes = []
     for link, chain in zip(links, chains, strict=True):
-        first, last = tops[layers[link.source]], tops[layers[link.target]]
+        upper, last = tops[layers[link.source]], tops[layers[link.target]]
         start = x[link.source] + link.leaves
-        foot = first + heights[layers[link.source]]
+        foot = upper + heights[layers[link.source]]
         route = [(start, y[link.source] + items[link.source].height, foot)]
         for place in chain[1:-1]:
             row = depth[place]
@@ -141,8 +144,8 @@ def _layers(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
     if len(order) < count:
         raise ValueError("layout: the links form a circle")
     if any(item.top for item in items):
-        for i, item in enumerate(items):
-            if not item.top and not has_parents[i]:
+        for i in range(count):
+            if not items[i].top and not has_parents[i]:
                 layers[i] = max(layers[i], 1)
         for i in order:
             for child in after[i]:
@@ -160,7 +163,10 @@ def _layers(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
 
 
 def _weights(count: int, links: Sequence[Link]) -> list[float]:
-    """Weigh edges: those of the longest way through the graph are to be straight."""
+    """Weigh edges: those of the longest way through the graph are to be straight.
+
+    And more so where a box has one parent that has one child than where many fan out.
+    """
     after: list[list[int]] = [[] for _ in range(count)]
     before: list[list[int]] = [[] for _ in range(count)]
     for link in links:
@@ -168,9 +174,12 @@ def _weights(count: int, links: Sequence[Link]) -> list[float]:
         before[link.target].append(link.source)
     height, depth = _longest(after), _longest(before)
     whole = max(map(sum, zip(height, depth, strict=True)))
-    return [
-        8.0 if depth[link.source] + 1 + height[link.target] == whole else 1.0 for link in links
-    ]
+    weights = []
+    for link in links:
+        on_trunk = depth[link.source] + 1 + height[link.target] == whole
+        fan = len(after[link.source]) * len(before[link.target])
+        weights.append((TRUNK if on_trunk else 1.0) / fan**2)
+    return weights
 
 
 def _longest(steps: Sequence[Sequence[int]]) -> list[int]:
@@ -202,9 +211,7 @@ class _Neighbours:
         self.up[b].append((a, offset, weight))
 
 
-def _ordered(
-    depth: Sequence[int], first: Sequence[float], near: _Neighbours
-) -> list[list[int]]:
+def _ordered(depth: Sequence[int], first: Sequence[float], near: _Neighbours) -> list[list[int]]:
     """Order each layer so that few edges cross, beginning with the order of `first`."""
     rows: list[list[int]] = [[] for _ in range(max(depth) + 1)]
     for i in sorted(range(len(depth)), key=lambda i: (first[i], i)):
@@ -233,7 +240,7 @@ def _ordered(
 def _crossings(rows: Sequence[Sequence[int]], near: _Neighbours) -> int:
     """Count how many pairs of edges between neighbouring layers cross."""
     total = 0
-    for upper, lower in zip(rows, rows[1:], strict=False):
+    for upper, lower in pairwise(rows):
         place = {i: k for k, i in enumerate(lower)}
         ends: list[int] = []  # ordered by where edges begin; an inversion is a crossing
         for i in upper:
@@ -248,10 +255,7 @@ def _coordinates(
 ) -> list[float]:
     """Find positions near to where everything would like to stand, in the given order."""
     x = [0.0] * len(places)
-    gaps = [
-        [places[a].right + places[b].left + GAP_X for a, b in zip(row, row[1:], strict=False)]
-        for row in rows
-    ]
+    gaps = [[places[a].right + places[b].left + GAP_X for a, b in pairwise(row)] for row in rows]
     for row, gap in zip(rows, gaps, strict=True):
         for i, value in zip(row, settled([0.0] * len(row), [1.0] * len(row), gap), strict=True):
             x[i] = value
@@ -271,6 +275,38 @@ def _coordinates(
             for i, value in zip(row, settled(wanted, weights, gaps[r]), strict=True):
                 x[i] = value
     return x
+
+
+def _straighten(
+    chains: Sequence[Sequence[int]],
+    rows: Sequence[Sequence[int]],
+    places: Sequence[Item],
+    x: list[float],
+) -> None:
+    """Let long edges run straight down, with as few bends as what stands beside them allows."""
+    beside = {}
+    for row in rows:
+        for k, i in enumerate(row):
+            beside[i] = (row[k - 1] if k else None, row[k + 1] if k + 1 < len(row) else None)
+
+    def room(lane: int) -> tuple[float, float]:
+        before, after = beside[lane]
+        low = -inf if before is None else x[before] + places[before].right + LANE + GAP_X
+        high = inf if after is None else x[after] - places[after].left - LANE - GAP_X
+        return min(low, x[lane]), max(high, x[lane])  # rounding aside, it stands in its room
+
+    for chain in chains:
+        at, run, low, high = x[chain[0]], list[int](), -inf, inf
+        for lane in [*chain[1:-1], None]:
+            least, most = room(lane) if lane is not None else (inf, -inf)
+            if max(low, least) > min(high, most):  # a bend
+                at = min(max(at, low), high)
+                for i in run:
+                    x[i] = at
+                run, low, high = [], -inf, inf
+            if lane is not None:
+                run.append(lane)
+                low, high = max(low, least), min(high, most)
 
 
 def settled(

@@ -161,7 +161,9 @@ def contained(graph: Recorded, model: Module) -> list[Path]:
     for name in sorted(users, key=lambda name: (name.count("."), min(users[name]))):
         own = users[name]
         strangers = {
-            i for i, names in owner.items() if any(not f"{n}.".startswith(f"{name}.") for n in names)
+            i
+            for i, names in owner.items()
+            if any(not f"{n}.".startswith(f"{name}.") for n in names)
         }
         outer = next((held[around] for around in _around(name) if around in held), None)
         for mine in (flow.region(own), flow.ways(own), own):

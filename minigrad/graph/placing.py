@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from minigrad.graph.layout import Item, Layout, Link, layout
 from minigrad.graph.recorded import Recorded
-from minigrad.graph.scene import PORT, Box, Scene, value_text
+from minigrad.graph.scene import PORT, WRAP, Box, Scene, value_text
 
 TITLE, LINE, LABEL = 13.0, 11.0, 10.5  # sizes of letters
 PAD, HEAD, STEP = 11.0, 26.0, 16.0
 FRAME = 16.0  # around what stands in an open module
-SMALLEST, WRAP = 76.0, 28
-NARROW, WIDE = set("iIjl.,:;|!'·()[]ft r1-"), set("mwMWÀ@%×")
+SMALLEST = 76.0
+NARROW, WIDE = set("iIjl.,:;|!'·()[]ft r-"), set("mwMW@%")
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
@@ -23,7 +23,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
     >>> text_width("conv2d", 10.0) < text_width("conv2d", 10.0, bold=True)
     True
     """
-    widths = (0.36 if c in NARROW else 0.86 if c in WIDE else 0.585 for c in text)
+    widths = (0.4 if c in NARROW else 0.86 if c in WIDE else 0.62 for c in text)
     return sum(widths) * size * (1.06 if bold else 1.0)
 
 
@@ -58,6 +58,7 @@ class Curve(NamedTuple):
 class Label(NamedTuple):
     """What an edge carries, written beside where it begins."""
 
+    value: int
     text: str
     x: float
     y: float
@@ -92,9 +93,7 @@ def plan(graph: Recorded, scene: Scene, alone: bool = True) -> Plan:
         if edge.value not in values[edge.source] and not towards_border:
             values[edge.source].append(edge.value)
     texts = [
-        value_text(graph.entries[own[0]])
-        if len(own) == 1 and (alone or box.kind != PORT)
-        else ""
+        value_text(graph.entries[own[0]]) if len(own) == 1 and (alone or box.kind != PORT) else ""
         for box, own in zip(scene.boxes, values, strict=True)
     ]
     items = []
@@ -115,7 +114,7 @@ def plan(graph: Recorded, scene: Scene, alone: bool = True) -> Plan:
         placed.x, placed.y = where.x[k] - placed.width / 2, where.y[k]
     curves = _curves(scene, shapes, where)
     labels = [
-        Label(text, where.x[k] + 6, where.y[k] + shapes[k].height + 14)
+        Label(values[k][0], text, where.x[k] + 6, where.y[k] + shapes[k].height + 14)
         for k, text in enumerate(texts)
         if text
     ]
@@ -129,7 +128,7 @@ def _sized(graph: Recorded, box: Box) -> Placed:
     lines = [
         Line(kind, part)
         for kind, text in box.lines
-        for part in (textwrap.wrap(text, WRAP, break_on_hyphens=False) or [text])
+        for part in (_wrapped(text) if not kind else [text])
     ]
     title = text_width(box.title, TITLE, bold=True)
     if box.inside is not None:
@@ -137,9 +136,13 @@ def _sized(graph: Recorded, box: Box) -> Placed:
         width = max(inside.width + 2 * FRAME, title + 2 * PAD)
         # Values pass through the border: above and below are curves, not boxes.
         return Placed(box, 0, 0, width, inside.height + HEAD + FRAME, lines, inside)
-    texts = [text_width(line.text, LINE) + (12 if line.kind else 0) for line in lines]
+    texts = [text_width(line.text, LINE) + (16 if line.kind else 0) for line in lines]
     width = max(SMALLEST, title + 2 * PAD, *(text + 2 * PAD for text in texts))
     return Placed(box, 0, 0, round(width), 14 + STEP + STEP * len(lines), lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WRAP, break_on_hyphens=False) or [text]
 
 
 def inside_offset(placed: Placed) -> tuple[float, float]:
@@ -168,17 +171,15 @@ def _curves(scene: Scene, shapes: list[Placed], where: Layout) -> list[Curve]:
             arriving.setdefault(edge.target, []).append(k)
     shift = [0.0] * len(scene.edges)
     for target, edges in arriving.items():
-        edges.sort(key=lambda k: (where.routes[k][-2][0], k))
+        edges.sort(key=lambda n: (where.routes[n][-2][0], n))
         apart = min(16.0, (shapes[target].width - 24) / len(edges))
         for rank, k in enumerate(edges):
             shift[k] = (rank - (len(edges) - 1) / 2) * apart
     curves = []
-    for k, edge in enumerate(scene.edges):
-        *pieces, (x, top, bottom) = where.routes[k]
-        target = shapes[edge.target]
-        # Into an open module a value goes on to the port, which lies below its title.
-        curves.append(
-            Curve(edge.value, [*pieces, (x + shift[k], top, bottom)], target.box.kind != PORT
-                  and target.inside is None)
-        )  # fmt: skip
+    for number, edge in enumerate(scene.edges):
+        *pieces, (x, top, bottom) = where.routes[number]
+        goal = shapes[edge.target]
+        # Into an open module a value goes on to its port, and only from there to a box.
+        arrow = goal.box.kind != PORT and goal.inside is None
+        curves.append(Curve(edge.value, [*pieces, (x + shift[number], top, bottom)], arrow))
     return curves

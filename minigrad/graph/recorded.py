@@ -1,6 +1,7 @@
 """What autograd recorded, read once into plain entries that can be numbered, grouped and drawn."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from minigrad.tensor import Tensor
 INPUT, PARAMETER, OPERATION, OUTPUT = "input", "parameter", "operation", "output"
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """One node of the recorded graph.
 
     Attributes
@@ -139,9 +141,11 @@ def shape_text(shape: tuple[int, ...]) -> str:
     Examples
     --------
     >>> shape_text((1, 64, 56, 56)), shape_text((3,)), shape_text(())
-    ('1×64×56×56', '3', 'one number')
+    ('1×64×56×56', '3 numbers', 'one number')
     """
-    return "×".join(map(str, shape)) if shape else "one number"
+    if not shape:
+        return "one number"
+    return "×".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"
 
 
 def bytes_text(count: float) -> str:
@@ -158,4 +162,5 @@ def bytes_text(count: float) -> str:
         count /= 1024
         if count < 1000 or unit == "GiB":
             break
-    return f"{count:.{0 if count >= 100 or count == int(count) and unit == 'KiB' else 1}f} {unit}"
+    whole = count >= 100 or (unit == "KiB" and count == int(count))
+    return f"{count:.{0 if whole else 1}f} {unit}"

@@ -23,12 +23,13 @@ from minigrad.graph.recorded import (
 )
 
 MODULE, PORT = "module", "port"
+WRAP = 28  # letters in a line
 LEGEND = {
     INPUT: "input",
     PARAMETER: "parameter",
     OPERATION: "operation",
     OUTPUT: "output",
-    MODULE: "module, folded",
+    MODULE: "module: click to unfold",
 }
 
 
@@ -174,7 +175,7 @@ class Builder:
         ports: dict[tuple[str, int], int] = {}
         for i in members:
             for parent in self.graph.entries[i].parents:
-                if parent in self.hidden or parent in inside and unit_of[parent] == unit_of[i]:
+                if parent in self.hidden or (parent in inside and unit_of[parent] == unit_of[i]):
                     continue
                 if isinstance(unit_of[i], Group) and len(units[unit_of[i]]) > 1:
                     if (parent, unit_of[i]) in drawn:  # into a module a value goes once
@@ -218,9 +219,7 @@ class Builder:
         if len(members) == 1:
             title = unit.title if isinstance(unit, Group) else ""
             return self._single(self.graph.entries[members[0]], title)
-        depth = 1 + next(
-            k for k, group in enumerate(self.paths[members[0]]) if group == unit
-        )
+        depth = 1 + next(k for k, group in enumerate(self.paths[members[0]]) if group == unit)
         entries = [self.graph.entries[i] for i in members]
         scene = self.scene(members, depth, loose)
         folded = self.is_folded(unit.name)
@@ -250,13 +249,17 @@ class Builder:
             lines.append(("", f"{shape}" + (f" {entry.dtype}" if self.typed else "")))
         elif self.typed:
             lines.append(("", str(entry.dtype)))
+        held = ""
         for parameter in self.inlined.get(entry.index, []):
             own = parameter.name.rsplit(".", 1)[-1] or PARAMETER
-            lines.append((PARAMETER, f"{own} {shape_text(parameter.shape)}"))
-        tip = (
-            f"{entry.label}: {shape} {entry.dtype}, {bytes_text(entry.nbytes)}, "
-            f"number {entry.index} of {len(self.graph.entries)}"
-        )
+            own = f"{own} {'×'.join(map(str, parameter.shape)) or 1}"
+            if held and len(held) + len(own) > WRAP:
+                lines.append((PARAMETER, held))
+                held = ""
+            held = f"{held}, {own}" if held else own
+        if held:
+            lines.append((PARAMETER, held))
+        tip = f"{entry.label}: {shape} {entry.dtype}, {bytes_text(entry.nbytes)}"
         return Box(
             kind, title, lines, tip, entry.index, hot=entry.index in self.hot,
             members=[entry.index],

@@ -20,10 +20,11 @@ from minigrad.graph.placing import (
     plan,
     text_width,
 )
-from minigrad.graph.recorded import INPUT, OUTPUT, PARAMETER, Recorded
+from minigrad.graph.recorded import INPUT, OPERATION, OUTPUT, PARAMETER, Recorded
 from minigrad.graph.scene import LEGEND, MODULE, PORT, Scene, value_text
 
 MARGIN, TOP = 24.0, 86.0
+CLASSES = {INPUT: "i", PARAMETER: "r", OPERATION: "o", OUTPUT: "u", MODULE: "m"}  # short: many
 STYLE = """
 .mg{--paper:#fff;--ink:#1d2733;--dim:#5c6b7a;--line:#8492a2;--op:#eef3f9;--ope:#9fb3c8;
 --par:#fdf0d5;--pare:#d9a441;--inp:#def3e4;--inpe:#4f9d69;--out:#f6dfe3;--oute:#c2566b;
@@ -35,21 +36,23 @@ font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,san
 .mg text{fill:var(--ink);font-size:11px}
 .mg .t{font-size:13px;font-weight:600}
 .mg .d,.mg .e{fill:var(--dim)}
-.mg .e{font-size:10.5px;paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}
+.mg .e{font-size:10.5px;paint-order:stroke;stroke:var(--paper);stroke-width:4px;
+stroke-linejoin:round}
 .mg .h{font-size:19px;font-weight:650}
 .mg .c path{fill:none;stroke:var(--line);stroke-width:1.5}
 .mg .paper{fill:var(--paper)}
-.mg .operation{fill:var(--op);stroke:var(--ope)}
-.mg .parameter{fill:var(--par);stroke:var(--pare)}
-.mg .input{fill:var(--inp);stroke:var(--inpe)}
-.mg .output{fill:var(--out);stroke:var(--oute);stroke-width:2}
-.mg .module{fill:var(--mod);stroke:var(--mode)}
+.mg .o{fill:var(--op);stroke:var(--ope)}
+.mg .r{fill:var(--par);stroke:var(--pare)}
+.mg .i{fill:var(--inp);stroke:var(--inpe)}
+.mg .u{fill:var(--out);stroke:var(--oute);stroke-width:2}
+.mg .m{fill:var(--mod);stroke:var(--mode)}
 .mg .frame{fill:var(--frame);stroke:var(--mode);stroke-dasharray:5 4}
 .mg .hot{stroke:var(--hot);stroke-width:3.5}
 .mg .p{fill:var(--line)}
 .mg .a{fill:var(--line)}
 .mg a{cursor:pointer;text-decoration:none;outline:none}
-.mg a:hover>.module,.mg a:focus>.module{stroke-width:3}
+.mg a:hover>.m,.mg a:focus>.m{stroke-width:3}
+.mg .b{text-anchor:middle}
 .mg .panel{display:none}
 .mg .panel:target{display:inline}
 .mg .sheet{fill:var(--frame);stroke:var(--mode);stroke-width:2}
@@ -114,7 +117,13 @@ class _Writer:
         frames = [b for b in drawn.boxes if b.inside is not None]
         for placed in frames:
             yield self._frame(placed, x, y)
-        yield '<g class="c">' + "".join(self._curve(c, x, y) for c in drawn.curves) + "</g>"
+        labelled = {label.value for label in drawn.labels}
+        yield f'<g class="c" marker-end="url(#{self.mark}-a)">'
+        for curve in drawn.curves:
+            yield self._curve(curve, x, y, curve.value not in labelled)
+        for placed in frames:
+            yield from self._through_border(placed, x, y)
+        yield "</g>"
         for placed in frames:
             dx, dy = inside_offset(placed)
             assert placed.inside is not None
@@ -124,6 +133,17 @@ class _Writer:
                 yield self._box(placed, x, y)
         for label in drawn.labels:
             yield f'<text class="e" x="{x + label.x:.0f}" y="{y + label.y:.0f}">{label.text}</text>'
+
+    def _through_border(self, placed: Placed, x: float, y: float) -> Iterator[str]:
+        """Write how values pass the border of an open module, to its ports and from them."""
+        assert placed.inside is not None
+        dx, dy = inside_offset(placed)
+        for port in placed.inside.boxes:
+            if port.box.kind == PORT:
+                at = x + placed.x + dx + port.x + port.width / 2
+                own = y + placed.y + dy + port.y
+                border = y + placed.y + (placed.height if port.box.side == "out" else 0)
+                yield f'<path d="M{at:.0f} {border:.0f}V{own:.0f}" marker-end="none"/>'
 
     def _frame(self, placed: Placed, x: float, y: float) -> str:
         left, top = x + placed.x, y + placed.y
@@ -141,28 +161,25 @@ class _Writer:
             middle = left + placed.width / 2
             return f'<circle class="p" cx="{middle:.0f}" cy="{top:.0f}" r="3"/>'
         self.kinds.add(box.kind)
-        hot = " hot" if box.hot else ""
-        shape = _shape(box.kind, hot, left, top, placed.width, placed.height)
         middle = left + placed.width / 2
-        texts = [f'<text class="t" x="{middle:.0f}" y="{top + 19:.0f}">{escape(box.title)}</text>']
+        shape = _shape(box.kind, box.hot, -placed.width / 2, 0, placed.width, placed.height)
+        texts = [f'<text class="t" y="19">{escape(box.title)}</text>']
         for k, line in enumerate(placed.lines):
-            base = top + 19 + STEP * (k + 1)
+            base = 19 + STEP * (k + 1)
             if line.kind:
                 self.kinds.add(line.kind)
-                wide = text_width(line.text, 11) + 10
-                texts.append(
-                    f'<rect class="{line.kind}" x="{middle - wide / 2:.0f}" y="{base - 11:.0f}" '
-                    f'width="{wide:.0f}" height="14" rx="7"/>'
-                )
+                wide = text_width(line.text, 11) + 12
+                texts.append(_shape(line.kind, False, -wide / 2, base - 11, wide, 14))
             dim = "" if line.kind else ' class="d"'
-            texts.append(f'<text{dim} x="{middle:.0f}" y="{base:.0f}">{escape(line.text)}</text>')
+            texts.append(f'<text{dim} y="{base:.0f}">{escape(line.text)}</text>')
         inner = f"<title>{escape(box.tip)}</title>{shape}{''.join(texts)}"
+        where = f'class="b" transform="translate({middle:.0f} {top:.0f})"'
         if box.folded is None or self.within:
-            return f'<g text-anchor="middle">{inner}</g>'
+            return f"<g {where}>{inner}</g>"
         name = f"{self.mark}-{len(self.panels)}"
         self.panels.append((name, placed, plan(self.graph, box.folded), left, top))
         return (
-            f'<a href="#{name}" id="{name}b" text-anchor="middle" '
+            f'<a href="#{name}" id="{name}b" {where} '
             f'aria-label="unfold {_quoted(box.title)}">{inner}</a>'
         )
 
@@ -179,14 +196,14 @@ class _Writer:
         return (
             f'<g class="panel" id="{name}"><rect class="sheet" x="{x:.0f}" y="{y:.0f}" '
             f'width="{wide:.0f}" height="{high:.0f}" rx="10"/><a href="#{name}b">'
-            f'<rect class="module" x="{x + 8:.0f}" y="{y + 8:.0f}" '
+            f'<rect class="m" x="{x + 8:.0f}" y="{y + 8:.0f}" '
             f'width="{text_width(head, TITLE, True) + 2 * PAD:.0f}" height="22" rx="6"/>'
             f'<text class="t" x="{x + 8 + PAD:.0f}" y="{y + 24:.0f}">{escape(head)}</text></a>'
             f"{drawn}</g>",
             y + high,
         )
 
-    def _curve(self, curve: Curve, x: float, y: float) -> str:
+    def _curve(self, curve: Curve, x: float, y: float, told: bool) -> str:
         """Write an edge: down its pieces, and in an S from one to the next."""
         start, first, foot = curve.pieces[0]
         path = f"M{x + start:.0f} {y + first:.0f}"
@@ -206,8 +223,10 @@ class _Writer:
             if bottom > top + 0.5:
                 path += f"V{y + bottom:.0f}"
             at, low = across, bottom
+        end = "" if curve.arrow else ' marker-end="none"'
+        if not told:
+            return f'<path d="{path}"{end}/>'
         tip = value_text(self.graph.entries[curve.value])
-        end = f' marker-end="url(#{self.mark}-a)"' if curve.arrow else ""
         return f'<path d="{path}"{end}><title>{tip}</title></path>'
 
     def _legend(self) -> tuple[str, float]:
@@ -215,35 +234,36 @@ class _Writer:
         made, x = "", 0.0
         for kind, text in LEGEND.items():
             if kind in self.kinds:
-                made += _shape(kind, "", x, 0, 22, 13)
+                made += _shape(kind, False, x, 0, 22, 13)
                 made += f'<text class="d" x="{x + 28:.0f}" y="10">{text}</text>'
                 x += 28 + text_width(text, 11) + 18
         return made, x
 
 
-def _shape(kind: str, hot: str, x: float, y: float, width: float, height: float) -> str:
+def _shape(kind: str, hot: bool, x: float, y: float, width: float, height: float) -> str:
     """Draw the outline that tells what a box is."""
+    own = f'class="{CLASSES[kind]}{" hot" if hot else ""}"'
     place = f'x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}"'
     if kind == PARAMETER:
-        return f'<rect class="parameter{hot}" {place} rx="{height / 2:.0f}"/>'
+        return f'<rect {own} {place} rx="{height / 2:.0f}"/>'
     if kind == MODULE:  # a pile: there is more below
         off = 4 if height > 20 else 2
         under = f'x="{x + off:.0f}" y="{y + off:.0f}" width="{width:.0f}" height="{height:.0f}"'
-        return (
-            f'<rect class="module" {under} rx="6"/><rect class="module{hot}" {place} rx="6"/>'
-        )
+        return f'<rect class="{CLASSES[kind]}" {under} rx="6"/><rect {own} {place} rx="6"/>'
     if kind in (INPUT, OUTPUT):
-        cut = min(9.0, height / 2)
+        cut = min(9.0 if kind == OUTPUT else 5.0, height / 2)
         left, right, low = x, x + width, y + height
         if kind == INPUT:  # leaning
             points = [(left + cut, y), (right + cut, y), (right - cut, low), (left - cut, low)]
         else:
             middle = y + height / 2
-            points = [(left, middle), (left + cut, y), (right - cut, y), (right, middle),
-                      (right - cut, low), (left + cut, low)]  # fmt: skip
+            points = [
+                (left, middle), (left + cut, y), (right - cut, y), (right, middle),
+                (right - cut, low), (left + cut, low),
+            ]  # fmt: skip
         listed = " ".join(f"{a:.0f},{b:.0f}" for a, b in points)
-        return f'<polygon class="{kind}{hot}" points="{listed}"/>'
-    return f'<rect class="operation{hot}" {place} rx="6"/>'
+        return f'<polygon {own} points="{listed}"/>'
+    return f'<rect {own} {place} rx="6"/>'
 
 
 def _quoted(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from minigrad.graph.recorded import Recorded, bytes_text, shape_text
-from minigrad.graph.scene import PORT, Box, Scene
+from minigrad.graph.scene import PORT, Scene
 
 SHAPES = {
     "input": "parallelogram",
@@ -49,9 +49,8 @@ def _rows(graph: Recorded, scene: Scene, depth: int) -> Iterator[tuple[str, ...]
             yield "", f"{name}:", "", "", "", ""
             yield from _rows(graph, box.inside, depth + 1)
             continue
-        about = own if box.kind != "operation" or box.title != entry.name else own
         parents = "← " + " ".join(map(str, values)) if values else ""
-        detail = f"{name} ({'; '.join(about)})" if about else name
+        detail = f"{name} ({'; '.join(own)})" if own else name
         yield (
             str(box.entry), detail, parents or box.kind, shape_text(entry.shape),
             str(entry.dtype), bytes_text(entry.nbytes),
