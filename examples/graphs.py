@@ -1,7 +1,7 @@
 """Draw GoogLeNet's graph, as the engine records it: the whole, folded, and one Inception module.
 
-Run it as ``python -m examples.graphs examples``: it writes ``googlenet.svg`` and ``inception.svg``
-there. In a browser, a click on a folded module shows what is inside.
+Run it as ``python -m examples.graphs [FOLDER]``: it writes ``googlenet.svg`` and ``inception.svg``
+there, or beside itself. In a browser, a click on a folded module shows what is inside.
 """
 
 import sys
@@ -13,6 +13,8 @@ import minigrad
 from googlenet import GoogLeNet
 from googlenet.model import loss
 from minigrad import graph
+
+FOLDER = Path(__file__).parent
 
 
 def draw(folder: str | Path) -> list[Path]:
@@ -46,5 +48,5 @@ def draw(folder: str | Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in draw(sys.argv[1] if len(sys.argv) > 1 else "."):
+    for path in draw(sys.argv[1] if len(sys.argv) > 1 else FOLDER):
         print(f"{path}: {path.stat().st_size / 1000:.1f} kB")

@@ -114,7 +114,12 @@ def plan(graph: Recorded, scene: Scene, alone: bool = True) -> Plan:
         placed.x, placed.y = where.x[k] - placed.width / 2, where.y[k]
     curves = _curves(scene, shapes, where)
     labels = [
-        Label(values[k][0], text, where.x[k] + 6, where.y[k] + shapes[k].height + 14)
+        Label(
+            values[k][0],
+            text,
+            where.x[k] + 6,
+            where.y[k] + shapes[k].height + (17 if shapes[k].box.folded else 14),
+        )
         for k, text in enumerate(texts)
         if text
     ]

@@ -5,8 +5,9 @@ target of a link (CSS ``:target``): a click or the Enter key unfolds it, and ano
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
-from xml.sax.saxutils import escape
+from xml.sax import saxutils
 
 from minigrad.graph.placing import (
     FRAME,
@@ -25,6 +26,7 @@ from minigrad.graph.scene import LEGEND, MODULE, PORT, Scene, value_text
 
 MARGIN, TOP = 24.0, 86.0
 CLASSES = {INPUT: "i", PARAMETER: "r", OPERATION: "o", OUTPUT: "u", MODULE: "m"}  # short: many
+NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 STYLE = """
 .mg{--paper:#fff;--ink:#1d2733;--dim:#5c6b7a;--line:#8492a2;--op:#eef3f9;--ope:#9fb3c8;
 --par:#fdf0d5;--pare:#d9a441;--inp:#def3e4;--inpe:#4f9d69;--out:#f6dfe3;--oute:#c2566b;
@@ -178,10 +180,7 @@ class _Writer:
             return f"<g {where}>{inner}</g>"
         name = f"{self.mark}-{len(self.panels)}"
         self.panels.append((name, placed, plan(self.graph, box.folded), left, top))
-        return (
-            f'<a href="#{name}" id="{name}b" {where} '
-            f'aria-label="unfold {_quoted(box.title)}">{inner}</a>'
-        )
+        return f'<a href="#{name}" id="{name}b" {where}>{inner}</a>'
 
     def _panel(
         self, name: str, placed: Placed, inside: Plan, x: float, y: float, width: float
@@ -266,5 +265,10 @@ def _shape(kind: str, hot: bool, x: float, y: float, width: float, height: float
     return f'<rect {own} {place} rx="6"/>'
 
 
+def escape(text: str) -> str:
+    """Write any text into XML, which has no place for control characters at all."""
+    return saxutils.escape(NOT_XML.sub("\ufffd", text))
+
+
 def _quoted(text: str) -> str:
-    return escape(text, {'"': "&quot;"})
+    return escape(text).replace('"', "&quot;")
