@@ -111,8 +111,10 @@ class Steps:
     graph : Recorded
     """
 
-    def __init__(self, graph: Recorded, frames: list[Frame], tensor: Tensor) -> None:
-        self.graph, self.frames, self._tensor = graph, frames, tensor
+    def __init__(
+        self, graph: Recorded, frames: list[Frame], tensor: Tensor, **options: Any
+    ) -> None:
+        self.graph, self.frames, self._tensor, self._options = graph, frames, tensor, options
         self.gradients = {
             frame.entry: frame.gradient for frame in frames if isinstance(frame.entry.node, Leaf)
         }
@@ -130,10 +132,16 @@ class Steps:
         return "\n".join(map(str, self.frames))
 
     def draw(self, k: int, **options: Any) -> Drawing:
-        """Draw the graph with the node of frame `k` standing out; options as for `draw`."""
+        """Draw the graph with the node of frame `k` standing out, and say what it does.
+
+        Options as for `draw`; leaves are called as here, if not given.
+        """
         frame = self.frames[k]
-        options.setdefault("title", f"Step {frame.number} of {len(self)}: {frame.entry.label}")
-        return draw(self._tensor, highlight=frame.entry.node, **options)
+        title = f"Step {frame.number} of {len(self)}: {frame.entry.label}"
+        options = {"title": title, "highlight": frame.entry.node, **self._options, **options}
+        drawing = draw(self._tensor, **options)
+        drawing.note = "; ".join(line.strip() for line in str(frame).splitlines()[1:])
+        return drawing
 
 
 def step(
@@ -230,7 +238,8 @@ def step(
     if accumulate:
         for rests in resting:
             rests.accumulate(arrived[rests], fresh=False)
-    return Steps(graph, list(_frames(nodes, entries, arrived, handed, graph, earlier)), tensor)
+    frames = list(_frames(nodes, entries, arrived, handed, graph, earlier))
+    return Steps(graph, frames, tensor, model=model, names=names)
 
 
 def _frames(

@@ -146,6 +146,8 @@ def test_a_frame_can_be_drawn():
     drawn = stepped.draw(1).svg
     assert drawn.count(' hot"') == 1
     assert f"Step 2 of {len(stepped)}" in drawn
+    assert "from its only use" in drawn
+    assert ">a name<" in graph.step(x * 2, np.ones(3), names={"a name": x}).draw(0).svg
 
 
 def walked(node):
