@@ -60,7 +60,7 @@ class Drawing:
         kind = KINDS.get(File(path).suffix.lower())
         if kind is None:
             raise ValueError(f"save: the name must end in {', '.join(KINDS)}, got {str(path)!r}")
-        write_whole(path, str(getattr(self, kind)).encode())
+        write_whole(path, str(getattr(self, kind)).encode("utf-8", "replace"))
 
     def __str__(self) -> str:
         return str(getattr(self, self.format))

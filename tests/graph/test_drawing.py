@@ -27,6 +27,7 @@ HOSTILE = [
     'quo"te',
     "back\\slash\nnext",
     "é×→",
+    "bell\x07\ud800",
 ]
 
 
@@ -151,6 +152,38 @@ def test_two_drawings_on_a_page_share_no_names():
     first, second = network(), network(title="another")
     names = [set(re.findall(r'id="([^"]+)"', drawing.svg)) for drawing in (first, second)]
     assert not names[0] & names[1]
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_a_value_goes_into_a_module_once(fold):
+    drawing = network(fold=fold)
+    place = [box.title for box in drawing.scene.boxes].index("a")
+    assert [edge.target for edge in drawing.scene.edges].count(place) == 1
+    inside = drawing.scene.boxes[place].inside or drawing.scene.boxes[place].folded
+    ports = [k for k, box in enumerate(inside.boxes) if box.side == "in"]
+    assert len(ports) == 1
+    assert [edge.source for edge in inside.edges].count(ports[0]) == 3  # its branches
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_a_module_that_gives_several_values(fold):
+    class Two(nn.Module):
+        def __init__(self):
+            self.pair = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3))
+            self.pair.forward = lambda x: (self.pair[0](x), self.pair[1](x))
+
+        def forward(self, x):
+            first, second = self.pair(x)
+            return first.sum() + second.sum()
+
+    net = Two()
+    with graph.calls(net) as seen:
+        out = net(minigrad.tensor([[1.0, 2.0]], requires_grad=True))
+    drawing = graph.draw(out, model=seen, fold=fold)
+    parsed(drawing)
+    dot_is_right(drawing.dot)
+    place = [box.title for box in drawing.scene.boxes].index("pair")
+    assert len({edge.value for edge in drawing.scene.edges if edge.source == place}) == 2
 
 
 def test_nothing_is_fetched():

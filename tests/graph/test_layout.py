@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad.graph.layout import Item, Link, layout, settled
@@ -55,6 +55,7 @@ def test_boxes_do_not_overlap(picture):
     assert max(x + box.right for x, box in zip(made.x, boxes, strict=True)) <= made.width + 1e-6
 
 
+@settings(max_examples=150)
 @given(pictures())
 def test_edges_do_not_run_behind_boxes(picture):
     boxes, links = picture
@@ -93,7 +94,8 @@ def test_what_crosses_is_uncrossed():
 
 def test_a_long_edge_runs_straight_beside_the_others():
     links = [Link(0, 1), Link(1, 2), Link(2, 3), Link(3, 4), Link(0, 4)]
-    route = layout([Item(40, 40, 20)] * 5, links).routes[-1]
+    boxes = [Item(half, half, 20) for half in (20, 70, 20, 120, 20)]
+    route = layout(boxes, links).routes[-1]
     assert len(route) == 5
     assert len({round(x, 6) for x, _, _ in route[1:-1]}) == 1
 
@@ -124,17 +126,17 @@ def test_settled_positions_are_the_nearest_allowed(data):
     gaps = data.draw(st.lists(st.floats(0, 9), min_size=count - 1, max_size=count - 1))
     found = settled(wanted, weights, gaps)
 
-    def distance(positions):
-        return sum(
-            w * (p - v) ** 2 for w, p, v in zip(weights, positions, wanted, strict=True)
-        )  # fmt: skip
-
     for (a, b), gap in zip(itertools.pairwise(found), gaps, strict=True):
         assert b - a >= gap - 1e-6
-    # The problem is convex: the way to any allowed place leads up.
-    steps = data.draw(st.lists(st.floats(0, 5), min_size=count - 1, max_size=count - 1))
-    other = [data.draw(numbers)]
-    for gap, step in zip(gaps, steps, strict=True):
-        other.append(other[-1] + gap + step)
-    near = [0.999 * p + 0.001 * q for p, q in zip(found, other, strict=True)]
-    assert distance(near) >= distance(found) - 1e-6
+    # Isotonic regression has a formula, too slow to use: the largest of the smallest means.
+    starts = [0.0, *itertools.accumulate(gaps)]
+    values = [v - s for v, s in zip(wanted, starts, strict=True)]
+
+    def mean(first, last):
+        total = sum(weights[first : last + 1])
+        part = zip(weights[first : last + 1], values[first : last + 1], strict=True)
+        return sum(w * v for w, v in part) / total
+
+    for i, place in enumerate(found):
+        best = max(min(mean(j, k) for k in range(i, count)) for j in range(i + 1))
+        assert place == pytest.approx(best + starts[i], abs=1e-6)
