@@ -2,10 +2,10 @@
 
 import io
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 from minigrad.graph.recorded import bytes_text, shape_text
+from minigrad.graph.svg import escape
 
 HEADINGS = (
     "operations", "multiply-adds forward", "backward", "bytes of outputs", "kept", "time forward",
