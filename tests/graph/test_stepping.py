@@ -60,6 +60,24 @@ def test_convolutions_that_add_in_place_too():
         np.testing.assert_array_equal(gradient, by_name[entry.name])
 
 
+def test_rules_that_can_add_are_asked_to():
+    x = minigrad.tensor([1.0], requires_grad=True)
+
+    def rule(gradient, into=None):
+        if into is None:
+            return gradient * 1
+        into += 10 * gradient  # wrong on purpose: it can be seen
+        return into
+
+    def odd():
+        return minigrad.autograd.record("odd", x.data * 1, (x, minigrad.autograd.Adding(rule)))
+
+    out = odd() + odd()
+    (gradient,) = graph.step(out).gradients.values()
+    out.backward()
+    assert gradient.tolist() == x.grad.tolist() == [11.0]
+
+
 def test_accumulating_does_what_backward_does():
     def grads(walk):
         x, y = leaves(1)
