@@ -48,7 +48,7 @@ Examples:
     "--output",
     type=click.Path(path_type=Path),
     help="Folder.  [default: RUN/evaluation; of several runs evaluation-ensemble, in the first; "
-    "with crops their number behind it]",
+    "with --averaged that, and with crops their number, behind it]",
 )
 @click.option(
     "--on-error",
@@ -76,7 +76,7 @@ def evaluate(
     evaluation.json, predictions.csv, confusion.csv, confusion.png, calibration.png and
     mistakes.png. Shares come with 95 % intervals (Wilson's), differences with McNemar's exact p.
     """
-    folder = output or _folder(runs, crops)
+    folder = output or _folder(runs, crops, options["averaged"])
     if folder.exists() and not folder.is_dir():
         raise Usage(f"output: a folder was needed, but this is a file: {str(folder)!r}")
     _once(runs)
@@ -107,10 +107,11 @@ def evaluate(
         _show(Console(), result, folder)
 
 
-def _folder(runs: Sequence[Path], crops: int) -> Path:
+def _folder(runs: Sequence[Path], crops: int, averaged: bool) -> Path:
     """Name the folder for what is written."""
     first = runs[0] if runs[0].is_dir() else runs[0].parent
     name = "evaluation" if len(runs) == 1 else "evaluation-ensemble"
+    name += "-averaged" if averaged else ""
     return first / (name if crops == 1 else f"{name}-{crops}-crops")
 
 
@@ -135,6 +136,7 @@ def _result(
         "pictures": len(evaluation),
         "left_out": len(pictures) - len(evaluation),
         "crops": crops,
+        "weights": "averaged" if any(each.model.averaged for each in contestants) else "raw",
         "precision": ", ".join(dict.fromkeys(each.precision for each in classifiers)),
         "batch_size": classifiers[0].batch_size,
         **_figures(evaluation),

@@ -88,6 +88,11 @@ def computing(command: Callable) -> Callable:
                 type=click.Choice(list(PRECISIONS)),
                 help="What images between layers are kept in.  [default: as in training]",
             ),
+            click.option(
+                "--averaged",
+                is_flag=True,
+                help="Take the averaged weights, of a run whose recipe kept them.",
+            ),
         )
     ):
         command = option(command)
@@ -133,7 +138,7 @@ def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
             minigrad.set_num_threads(options["threads"])
     with usage():
         where = device_named(options["device"])
-    model = load_model(run)
+    model = load_model(run, averaged=options["averaged"])
     precision = options["precision"] or model.recipe.precision
     return model, Classifier(model.net.to(where), precision, options["batch_size"])
 
