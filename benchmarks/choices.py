@@ -153,7 +153,7 @@ def main(folder: Path, seeds: int, epochs: int | None) -> None:
         "comparisons": comparisons,
     }  # fmt: skip
     write_whole(folder / "choices.json", (json.dumps(content, indent=1) + "\n").encode())
-    words = markdown(rows, f"{machine.get('cores', '?')} cores", seeds)
+    words = markdown(rows, f"{machine['processor']}, {machine['cores']}", seeds)
     write_whole(folder / "choices.md", words.encode())
 
 
