@@ -19,7 +19,7 @@ from googlenet.train import HEADS, Metrics, RunningMean
 
 QUIET = {"end", "stopped", "error"}  # what is said all the same
 STYLES = {"end": "bold", "warning": "yellow"}
-WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8}  # of the columns of their losses
+WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8, "aux": 9}  # of the columns of their losses
 
 
 class Log:

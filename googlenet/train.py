@@ -25,7 +25,7 @@ from minigrad import functional as F
 from minigrad.data import DataLoader, Dataset
 
 Metrics = dict[str, float]
-HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}  # what people call them
+HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d", "aux": "aux"}  # what people call them
 
 
 class Watcher(Protocol):
@@ -124,7 +124,9 @@ class Step:
     def _gradients(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Compute all gradients; nothing of it depends on how many steps there were."""
         outputs = self.net(in_precision(images, self.recipe.precision))
-        total, heads = loss(outputs, labels, self.recipe.label_smoothing)
+        total, heads = loss(
+            outputs, labels, self.recipe.label_smoothing, self.net.design.aux_weight
+        )
         self.net.zero_grad()
         self.scaler.scale(total).backward()
         losses = {f"loss_{name}": head for name, head in heads.items()}
