@@ -10,7 +10,7 @@ from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
 from googlenet.commands.runs import runs
-from googlenet.commands.summary import summary
+from googlenet.commands.summary import diff, summary
 from googlenet.commands.train import train
 from googlenet.sentences import sentence
 
@@ -22,6 +22,7 @@ Examples:
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
   googlenet summary                     the network, stage by stage
+  googlenet diff paper torchvision      two of them, side by side
 
 \b
 Tab completes commands, options and runs after this, in bash (or zsh_source, fish_source):
@@ -54,7 +55,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, summary):
+for command in (train, evaluate, predict, runs, summary, diff):
     cli.add_command(command)
 
 

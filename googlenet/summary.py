@@ -11,7 +11,7 @@ from googlenet.model import AuxiliaryHead, Network
 from minigrad import nn
 
 FLOAT = 4  # bytes in a float32
-APART = 0.02  # printed figures that are further from ours than rounding explains are marked
+APART = 0.02  # from here on, and from half a unit, a printed figure is marked as not ours
 
 
 class Row(NamedTuple):
@@ -185,7 +185,8 @@ def table(net: Network) -> Table:
     said = printed(net)
     made = Table(
         title=f"{net.design.name}; input {size}, {net.num_classes} classes",
-        caption="for one image; activations are what operations return, in float32",
+        caption="for one image; activations are what operations return, in float32"
+        + ("; K is 1024, and (!) marks what is not as counted" if said else ""),
     )
     made.add_column("stage")
     for name in ("output", "parameters", "multiply-adds", "activations"):
@@ -241,7 +242,8 @@ def _beside(row: Row, stages: list[Row], said: dict[str, Printed]) -> str:
         ours = ours[0] + other.parameters, ours[1] + other.multiply_adds
     marked = []
     for text, count, unit in zip(said[row.name], ours, (1024, 10**6), strict=True):
-        apart = abs(float(text[:-1]) * unit / count - 1) > APART
+        wanted = count / unit
+        apart = abs(float(text[:-1]) - wanted) > max(APART * wanted, 0.5)
         marked.append(f"{text} (!)" if apart else text)
     return ", ".join(marked)
 

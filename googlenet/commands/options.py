@@ -93,6 +93,23 @@ def computing(command: Callable) -> Callable:
     return command
 
 
+def counted_network(command: Callable) -> Callable:
+    """Add the options of commands that build a network only to look at it."""
+    for option in reversed(
+        (
+            click.option("--image-size", default=224, show_default=True, help="Pixels."),
+            click.option("--classes", "num_classes", default=1000, show_default=True),
+            click.option("--in-channels", default=3, show_default=True),
+            click.option(
+                "--batch-norm/--no-batch-norm", default=None, help="[default: as the dialect does]"
+            ),
+            click.option("--aux-heads/--no-aux-heads", default=True, show_default=True),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
     """Read the model of a run, and get it ready to compute as the options say."""
     if not run.exists():

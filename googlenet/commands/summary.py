@@ -1,28 +1,87 @@
-"""``googlenet summary``."""
+"""``googlenet summary`` and ``googlenet diff``: networks counted, alone and side by side."""
 
+import json
 from typing import Any
 
 import click
 from rich.console import Console
 
+from googlenet import diff as differences
 from googlenet.commands.errors import usage
-from googlenet.model import GoogLeNet
-from googlenet.summary import table
+from googlenet.commands.options import counted_network
+from googlenet.networks import HOW, named
+from googlenet.summary import printed, reduction_table, reductions, rows, table
 
 EXAMPLE = """\b
-Example:
-  googlenet summary --image-size 32 --classes 10 --in-channels 1
+Examples:
+  googlenet summary
+  googlenet summary cifar:short2 --image-size 32 --classes 10
+  googlenet summary "cifar:3a pool 4a x=64/96/128/16/32/32 pool 5b" --image-size 32
+  googlenet summary runs/short
+"""
+DIFF_EXAMPLE = """\b
+Examples:
+  googlenet diff paper torchvision
+  googlenet diff paper paper+bn --image-size 32 --classes 10
+  googlenet diff cifar:naive cifar:googlenet --image-size 32 --classes 100
 """
 
 
 @click.command(epilog=EXAMPLE)
-@click.option("--image-size", default=224, show_default=True, help="Pixels.")
-@click.option("--classes", "num_classes", default=1000, show_default=True)
-@click.option("--in-channels", default=3, show_default=True)
-@click.option("--batch-norm/--no-batch-norm", default=False, show_default=True)
-@click.option("--aux-heads/--no-aux-heads", default=True, show_default=True)
-def summary(**options: Any) -> None:
-    """Show each stage's output, parameters, multiply-adds and activation memory."""
+@click.argument("network", default="paper")
+@counted_network
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+def summary(network: str, as_json: bool, batch_norm: bool | None, **options: Any) -> None:
+    """Show each stage's output, parameters, multiply-adds and activation memory.
+
+    NETWORK is {how}. Beside the paper's own network stand the figures that the paper prints.
+    """
+    switch = {None: "", True: "+bn", False: "-bn"}[batch_norm]
     with usage():
-        net = GoogLeNet(**options)
-    Console().print(table(net))
+        net = named(network + switch, **options)
+    if as_json:
+        stages, heads = rows(net)
+        found = {
+            "network": net.design.name,
+            "stages": [row._asdict() for row in stages],
+            "heads": [row._asdict() for row in heads],
+            "reductions": [{**row._asdict(), "through": row.through} for row in reductions(net)],
+            "printed": {name: row._asdict() for name, row in printed(net).items()},
+        }
+        click.echo(json.dumps(found))
+        return
+    console = Console()
+    console.print(table(net))
+    saved = reduction_table(net)
+    if saved is not None:
+        console.print(saved)
+
+
+@click.command(epilog=DIFF_EXAMPLE)
+@click.argument("a")
+@click.argument("b")
+@counted_network
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
+def diff(a: str, b: str, as_json: bool, batch_norm: bool | None, **options: Any) -> None:
+    """Show two networks side by side: stages, shapes, counts, and where they differ.
+
+    A and B are each {how}.
+    """
+    switch = {None: "", True: "+bn", False: "-bn"}[batch_norm]
+    with usage():
+        found = differences.compare(named(a + switch, **options), named(b + switch, **options))
+    if as_json:
+        click.echo(json.dumps(found.to_dict()))
+        return
+    console = Console()
+    console.print(differences.table(found))
+    for name, (one, other) in found.settings.items():
+        console.print(f"{name}: {one} → {other}", highlight=False, soft_wrap=True)
+    if not found.settings and all(not line.differences for line in found.lines):
+        same = all(None not in line.rows for line in found.lines)
+        console.print("the two are the same" if same else "what both have is the same")
+
+
+for command in (summary, diff):
+    assert command.help is not None
+    command.help = command.help.replace("{how}", HOW)
