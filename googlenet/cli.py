@@ -9,6 +9,7 @@ import minigrad
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
+from googlenet.commands.recipe import recipe
 from googlenet.commands.runs import runs
 from googlenet.commands.summary import diff, summary
 from googlenet.commands.train import train
@@ -18,6 +19,7 @@ EXAMPLES = """\b
 Examples:
   googlenet train                       on the embedded pictures of clothes
   googlenet train --epochs 2 --seed 7
+  googlenet recipe list                 how others trained it
   googlenet runs                        what was trained so far
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
@@ -55,7 +57,7 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, summary, diff):
+for command in (train, recipe, evaluate, predict, runs, summary, diff):
     cli.add_command(command)
 
 
