@@ -13,6 +13,7 @@ from googlenet.commands.recipe import recipe
 from googlenet.commands.runs import runs
 from googlenet.commands.summary import diff, summary
 from googlenet.commands.train import train
+from googlenet.commands.weights import export_weights, import_weights
 from googlenet.sentences import sentence
 
 EXAMPLES = """\b
@@ -57,7 +58,9 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, recipe, evaluate, predict, runs, summary, diff):
+for command in (
+    train, recipe, evaluate, predict, runs, summary, diff, import_weights, export_weights
+):  # fmt: skip
     cli.add_command(command)
 
 

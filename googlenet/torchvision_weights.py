@@ -107,6 +107,20 @@ class Theirs:
     layers: Names
     modules: Mapping[str, Names]
 
+    def fits(self, net: Network) -> bool:
+        """Tell whether a network is one of these."""
+        same = self.build(net.num_classes, net.aux_heads).state_dict() if self._like(net) else {}
+        own = net.state_dict()
+        return {n: a.shape for n, a in same.items()} == {n: a.shape for n, a in own.items()}
+
+    def _like(self, net: Network) -> bool:
+        """Tell whether a network is described alike."""
+        design = net.design
+        described = self.build(1, False).design
+        return (design.stages, design.norm, net.in_channels) == (
+            described.stages, described.norm, 3
+        )  # fmt: skip
+
     def build(self, num_classes: int, aux_heads: bool) -> Network:
         """Build our network of the same layers."""
         options = {} if self.dialect is None else {"dialect": self.dialect}
@@ -232,13 +246,17 @@ def read_torchvision(path: str | Path) -> tuple[Network, Theirs]:
     ValueError
         Naming the file, and what in it differs from what was needed.
     """
-    with open(path, "rb") as file:
-        if file.read(4) == b"PK\x03\x04":
+    try:
+        state, _ = checkpoint.load(path, foreign=True)
+    except ValueError:
+        with open(path, "rb") as file:
+            begun = file.read(4)
+        if begun[:2] in (b"PK", b"\x80\x02"):
             raise ValueError(
                 f"{str(path)!r} is a file of PyTorch's, which may hold code and is not read here: "
                 "convert it to safetensors, as googlenet import-weights --help shows"
-            )
-    state, _ = checkpoint.load(path, foreign=True)
+            ) from None
+        raise
     try:
         return from_torchvision(state)
     except ValueError as error:
@@ -248,10 +266,13 @@ def read_torchvision(path: str | Path) -> tuple[Network, Theirs]:
 def to_torchvision(net: Network, theirs: Theirs) -> dict[str, np.ndarray]:
     """Return the state of a network under torchvision's names: the way back.
 
-    Its ``load_state_dict`` takes it with ``strict=False``: ``num_batches_tracked`` is not in it.
+    ``num_batches_tracked`` is 0: it matters only to a batch norm whose momentum is None.
     """
     state = net.state_dict()
-    return {name: state[ours] for ours, name in names(net, theirs).items()}
+    # In the order of axes: safetensors' own functions write memory as it lies, whatever that is.
+    found = {name: np.ascontiguousarray(state[ours]) for ours, name in names(net, theirs).items()}
+    counted = [n.removesuffix(".running_mean") for n in found if n.endswith(".running_mean")]
+    return found | {name + COUNTED: np.zeros((), np.int64) for name in counted}
 
 
 def _problems(given: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray]) -> Iterator[str]:

@@ -6,6 +6,8 @@ of modules, `design` puts a network together of these, and `stages` has the word
 Nothing here computes: `googlenet.model` builds modules from it, `googlenet.summary` counts.
 """
 
+from collections.abc import Callable
+
 from googlenet.architecture.design import AUX_ON, AUX_WEIGHT, Architecture, design
 from googlenet.architecture.dialects import DIALECTS, BatchNorm, Dialect
 from googlenet.architecture.inception_bn import inception_bn
@@ -35,7 +37,15 @@ from googlenet.architecture.variants import (
     write_stages,
 )
 
+# Every network by its name; only a GoogLeNet's description takes arguments.
+ARCHITECTURES: dict[str, Callable[..., Architecture]] = {
+    "googlenet": design,
+    "inception-bn": inception_bn,
+    "inception-v3": inception_v3,
+}
+
 __all__ = [
+    "ARCHITECTURES",
     "AUX_ON",
     "AUX_WEIGHT",
     "DIALECTS",

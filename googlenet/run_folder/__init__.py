@@ -15,7 +15,6 @@ the new one, and whole.
 """
 
 from googlenet.run_folder.folder import (
-    ARCHITECTURE,
     ASKED,
     AVERAGED,
     CHECKPOINT,
@@ -26,10 +25,9 @@ from googlenet.run_folder.folder import (
     MODEL,
     RunFolder,
 )
-from googlenet.run_folder.models import Model, load_model, network
+from googlenet.run_folder.models import Model, load_model, network, save_model
 
 __all__ = [
-    "ARCHITECTURE",
     "ASKED",
     "AVERAGED",
     "CHECKPOINT",
@@ -42,4 +40,5 @@ __all__ = [
     "RunFolder",
     "load_model",
     "network",
+    "save_model",
 ]

@@ -182,3 +182,7 @@ def test_errors(make, sentence):
     with pytest.raises(ValueError) as error:  # noqa: PT011 (the sentence is looked at)
         make()
     assert sentence in str(error.value)
+
+
+def test_names_are_known_on_every_floor():
+    assert set(NETWORKS) == set(architecture.ARCHITECTURES)
