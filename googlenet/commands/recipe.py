@@ -210,7 +210,7 @@ def _show_rates(console: Console, meant: Recipe, known: Published, per_epoch: in
         table.add_column(no_wrap=True)
     at = rates(meant, per_epoch, [epoch * per_epoch for epoch in epochs])
     table.add_row("  after epochs", *(str(epoch) for epoch in epochs))
-    table.add_row("  it is", *(f"{rate:.3g}" for rate in at))
+    table.add_row("  it is", *(f"{rate:.2g}" for rate in at))
     console.print(table)
 
 

@@ -122,12 +122,12 @@ class Session:
 
     def _of_the_start(self) -> str:
         """Say what was taken over of a trained network, and what stays as it is."""
-        anew = f"anew begin {', '.join(self.anew)}" if self.anew else "all of them are taken over"
+        anew = f" but for {', '.join(self.anew)}" if self.anew else ""
         frozen = sum(p.size for p in self.training.net.parameters() if not p.requires_grad)
         still = f"; {frozen:,} parameters are frozen" if frozen else ""
         return (
-            f"begins with trained weights: {anew}{still}; pictures are normalised as they were "
-            "in that training"
+            f"begins with trained weights{anew}{still}; pictures are normalised as they were in "
+            "that training"
         )
 
     def _facts(self, folder: RunFolder) -> dict[str, Any]:

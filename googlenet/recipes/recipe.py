@@ -236,6 +236,11 @@ class Recipe:
             raise ValueError("nesterov looks along the momentum: momentum must be above 0, got 0")
         if self.schedule == "multistep" and not self.milestones:
             raise ValueError("milestones must be given for the schedule multistep, got none")
+        if self.step_offset >= self.step_size:
+            raise ValueError(
+                f"step_offset must be less than step_size ({self.step_size!r}), got "
+                f"{self.step_offset!r}"
+            )
         if self.warmup and self.warmup_epochs:
             raise ValueError(
                 "warmup and warmup_epochs say the same, one of them must be 0, "
