@@ -1,13 +1,17 @@
 """Inception-BN and Inception v3: counts, shapes, errors, first weights, and networks by name."""
 
+import json
+
 import numpy as np
 import pytest
 
 import minigrad
 from googlenet import NETWORKS, InceptionBN, InceptionV3, architecture, build
 from googlenet.model import loss
+from googlenet.run_folder import load_model
 from googlenet.summary import rows, table
 from minigrad import tensor
+from tests.googlenet.tiny import call, photographs, tiny  # noqa: F401 (a fixture)
 
 # Public: 11,295,240 parameters of the Caffe model and its ports; stages counted by PyTorch.
 BN_STAGES = {
@@ -186,3 +190,41 @@ def test_errors(make, sentence):
 
 def test_names_are_known_on_every_floor():
     assert set(NETWORKS) == set(architecture.ARCHITECTURES)
+
+
+def test_commands_count_them():
+    found = json.loads(call("summary", "inception-v3", "--json").out)
+    assert sum(row["multiply_adds"] for row in found["stages"]) == 5_713_216_096
+    found = json.loads(call("diff", "torchvision", "inception-bn", "--json").out)
+    assert found["totals"][1]["parameters"] == 11_295_240
+    done = call("summary", "inception-v4")
+    assert done.code == 2
+    assert "inception-bn or inception-v3; or the folder of a run" in done.err
+    done = call("train", "--set", "architecture=inception-v3", "--set", "dialect=cifar",
+                "--set", "image_size=299")  # fmt: skip
+    assert (done.code, "dialect" in done.err) == (2, True)
+
+
+# From here on networks are narrow.
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "heads"),
+    [("inception-v3", 299, ["loss_logits", "loss_aux"]), ("inception-bn", 32, ["loss_logits"])],
+)
+def test_trained_and_used_by_command(tiny, name, size, heads, tmp_path):  # noqa: F811
+    run, data = tmp_path / "run", photographs(tmp_path / "data", each=5)
+    done = call(
+        "train", "--run", run, "--data", data, "--epochs", "1", "--workers", "1",
+        "--set", f"architecture={name}", "--set", f"image_size={size}", "--set", "batch_size=8",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    columns = (run / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert [c for c in columns if c.startswith("loss_")] == heads
+    assert ("loss aux" in done.out) == (len(heads) == 2)
+    model = load_model(run)
+    assert isinstance(model.net, NETWORKS[name])
+    _, metadata = minigrad.checkpoint.load(run / "model.safetensors")
+    assert metadata["architecture"] == name
+    assert set(json.loads(metadata["versions"])) == {"minigrad-googlenet", "numpy", "numba"}
+    assert call("summary", run).out.strip().startswith(model.net.design.name)
