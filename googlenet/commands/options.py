@@ -116,7 +116,7 @@ def counted_network(command: Callable) -> Callable:
     """Add the options of commands that build a network only to look at it."""
     for option in reversed(
         (
-            click.option("--image-size", default=224, show_default=True, help="Pixels."),
+            click.option("--image-size", type=int, help="Pixels.  [default: as published]"),
             click.option("--classes", "num_classes", default=1000, show_default=True),
             click.option("--in-channels", default=3, show_default=True),
             click.option(
