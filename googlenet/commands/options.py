@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 import minigrad
 from googlenet.classify import BATCH, Classifier
 from googlenet.commands.errors import Usage, usage
+from googlenet.evaluation import PROTOCOLS
 from googlenet.recipes import PRECISIONS
 from googlenet.run_folder import CONFIG, MODEL, Model, load_model
 
@@ -91,6 +92,19 @@ def computing(command: Callable) -> Callable:
     ):
         command = option(command)
     return command
+
+
+def cropping(command: Callable) -> Callable:
+    """Add the option of commands that may look at a picture more than once."""
+    return click.option(
+        "--crops",
+        type=click.Choice([str(count) for count in PROTOCOLS]),
+        default="1",
+        show_default=True,
+        callback=lambda context, option, value: int(value),
+        help="Views of each picture, over which probabilities are averaged: as in training; "
+        "corners, centre and mirrored; or the paper's.",
+    )(command)
 
 
 def counted_network(command: Callable) -> Callable:
