@@ -77,8 +77,7 @@ class Health:
         self.classes = training.classes
         self.guess = entropy(shares(training), recipe.label_smoothing)
         self.test_shares = shares(test)
-        steps = recipe.epochs * math.ceil(len(training) / recipe.batch_size)
-        warmup = int(recipe.warmup * steps)
+        warmup = recipe.warmup_steps(recipe.steps(len(training)))
         self.patience = max(PATIENCE, 5 * len(self.classes), 2 * warmup)
         self.said: set[str] = set()
         self.best: Metrics = {}  # of each head, the lowest loss of a window
@@ -175,7 +174,7 @@ class Health:
                 f"{'do' if plural else 'does'} no better than guessing after {self.steps} steps: "
                 f"the loss is {losses[stuck[0]]:.3f}, and guessing gives {self._guessing()}. Try "
                 f"a lower --lr (now {self.recipe.lr:g})"
-                + ("" if self.recipe.batch_norm else ", or --batch-norm")
+                + ("" if self.recipe.normalized else ", or --batch-norm")
                 + "; a head that stays there for long seldom gets away by itself.",
             )
 
@@ -198,7 +197,7 @@ class Health:
             f"The network seems to say the same class{which} of every picture: the test accuracy "
             f"is {accuracy:.4f}, which is the share of one class, and the test loss {loss:.3f} is "
             f"that of guessing. Try a lower --lr (now {self.recipe.lr:g})"
-            + ("." if self.recipe.batch_norm else ", or --batch-norm."),
+            + ("." if self.recipe.normalized else ", or --batch-norm."),
         )
 
     def _check_loader(self) -> None:

@@ -20,6 +20,7 @@ from googlenet.commands.session import saying_how_to_go_on
 from googlenet.commands.tested import Contestant, Examined, other, own, same_classes
 from googlenet.evaluation import Evaluation, Examination, Member, examine_together, sees_whole
 from googlenet.sentences import printable
+from minigrad.data import DATASETS
 
 TOP = 5
 WHOLE = "(by itself the run sees pictures whole; crops show things 8/7 to 11/7 as large)"
@@ -38,7 +39,7 @@ Examples:
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RunPath())
 @click.option(
     "--data",
-    metavar="embedded|fashion-mnist|FOLDER",
+    metavar="|".join([*DATASETS, "FOLDER"]),
     help="Other data, opened as by train: its test pictures.  [default: the run's own]",
 )
 @click.option("--test-data", metavar="FOLDER", help="A folder, of which every picture is a test.")
