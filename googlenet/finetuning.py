@@ -23,7 +23,7 @@ from minigrad import nn
 from minigrad.data import Compose, Normalize, ToFloat, Transform
 
 BACKBONE = "backbone"
-SHAPING = ("dialect", "variant", "stages", "batch_norm")  # what weights need to fit
+SHAPING = ("architecture", "dialect", "variant", "stages", "batch_norm")  # what weights need to fit
 TAKEN = (*SHAPING, "aux_heads", "dropout", "aux_dropout", "image_size")
 
 

@@ -48,8 +48,8 @@ Examples:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder.  [default: RUN/evaluation, with -ensemble (in the first), -averaged, -N-crops "
-    "behind it where that is so]",
+    help="Folder.  [default: RUN/evaluation; of several runs evaluation-ensemble, in the first; "
+    "with --averaged that, and with crops their number, behind it]",
 )
 @click.option(
     "--on-error",
@@ -139,6 +139,9 @@ def _result(
         "pictures": len(evaluation),
         "left_out": len(pictures) - len(evaluation),
         "crops": crops,
+        "weights": ", ".join(
+            dict.fromkeys("averaged" if each.model.averaged else "raw" for each in contestants)
+        ),
         "precision": ", ".join(dict.fromkeys(each.precision for each in classifiers)),
         "batch_size": classifiers[0].batch_size,
         **_figures(evaluation),

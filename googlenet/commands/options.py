@@ -91,7 +91,7 @@ def computing(command: Callable) -> Callable:
             click.option(
                 "--averaged",
                 is_flag=True,
-                help="Take the weights averaged over training, where the recipe keeps them.",
+                help="Take the averaged weights, of a run whose recipe kept them.",
             ),
         )
     ):
@@ -116,7 +116,7 @@ def counted_network(command: Callable) -> Callable:
     """Add the options of commands that build a network only to look at it."""
     for option in reversed(
         (
-            click.option("--image-size", default=224, show_default=True, help="Pixels."),
+            click.option("--image-size", type=int, help="Pixels.  [default: as published]"),
             click.option("--classes", "num_classes", default=1000, show_default=True),
             click.option("--in-channels", default=3, show_default=True),
             click.option(
@@ -138,7 +138,7 @@ def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
             minigrad.set_num_threads(options["threads"])
     with usage():
         where = device_named(options["device"])
-    averaged = options.get("averaged", False)
+    averaged = options["averaged"]
     model = load_model(run, averaged)
     if averaged and not model.averaged:
         raise Usage(f"the weights in {str(run)!r} are not averaged; name the folder of the run")

@@ -360,6 +360,7 @@ def test_averaged_weights(runs, tmp_path):
     assert by_name["loss"] == averaged["loss"]
     assert by_name["folder"] == averaged["folder"]
     both = json.loads(call("evaluate", run, run / "averaged.safetensors", "--json").out)
+    assert [raw["weights"], both["weights"]] == ["raw", "raw, averaged"]
     assert [row["loss"] for row in both["runs"]] == [raw["loss"], averaged["loss"]]
     done = call("evaluate", run / "model.safetensors", "--averaged")
     assert done.code == 2
