@@ -138,7 +138,10 @@ def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
             minigrad.set_num_threads(options["threads"])
     with usage():
         where = device_named(options["device"])
-    model = load_model(run, averaged=options["averaged"])
+    averaged = options["averaged"]
+    model = load_model(run, averaged)
+    if averaged and not model.averaged:
+        raise Usage(f"the weights in {str(run)!r} are not averaged; name the folder of the run")
     precision = options["precision"] or model.recipe.precision
     return model, Classifier(model.net.to(where), precision, options["batch_size"])
 
