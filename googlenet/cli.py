@@ -28,7 +28,7 @@ Examples:
   googlenet recipe list                 how others trained it
   googlenet runs                        what was trained so far
   googlenet doctor runs/short           what is wrong with one of them
-  googlenet compare runs/short runs/second   several runs side by side
+  googlenet compare runs/short runs/other   several runs side by side
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
   googlenet crops bag.png               where a picture is looked at for a test

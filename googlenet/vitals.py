@@ -269,8 +269,11 @@ def _check(content: dict[str, Any]) -> None:
     stages = content["stages"]
     if not isinstance(stages, list) or not all(isinstance(name, str) for name in stages):
         raise ValueError("stages must be a list of names")
-    _check_numbers({name: content[name] for name in ("classes", "steps", "steps_of_epoch")})
-    _check_numbers({name: content["pictures"][name] for name in ("probe", "training", "test")})
+    counts = {name: content[name] for name in ("classes", "steps", "steps_of_epoch")}
+    counts |= {name: content["pictures"][name] for name in ("probe", "training", "test")}
+    for name, count in counts.items():
+        if type(count) is not int or not 0 < count < 2**53:
+            raise ValueError(f"{name} must be an integer above 0, got {count!r}")
     _check_numbers({name: content["guess"][name] for name in ("training", "test")})
     _check_numbers(dict(enumerate(content["test_shares"])))
     if len(content["test_shares"]) != content["classes"]:
@@ -279,11 +282,14 @@ def _check(content: dict[str, Any]) -> None:
         if not isinstance(content[name], list):
             raise ValueError(f"{name} must be a list")
         steps = [row["step"] for row in content[name]]
-        _check_numbers(dict(enumerate(steps)))
+        if not all(type(step) is int and step > 0 for step in steps):
+            raise ValueError(f"the steps of {name} must be integers above 0")
         if steps != sorted(set(steps)):
             raise ValueError(f"the steps of {name} must ascend")
     for row in content["curve"]:
         _check_numbers(row)
+        if not row.get("steps", 0) > 0:
+            raise ValueError("a point of the curve must be of some steps")
         if "loss" not in row or "loss_logits" not in row:
             raise ValueError("a point of the curve lacks its loss")
     for row in content["probes"]:

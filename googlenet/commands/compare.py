@@ -17,8 +17,8 @@ from minigrad.checkpoint import write_whole
 COLUMNS = 4  # differing settings that are columns; more are a list below
 EXAMPLE = """\b
 Examples:
-  googlenet compare runs/short runs/second
-  googlenet compare runs/short runs/second --json
+  googlenet compare runs/short runs/other
+  googlenet compare runs/short runs/other --json
 """
 
 

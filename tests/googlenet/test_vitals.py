@@ -386,6 +386,10 @@ def content(recorded):
         lambda c: c["curve"].append(3),
         lambda c: c.update(probes={}),
         lambda c: c.update(curve=None),
+        lambda c: c.update(steps_of_epoch=0),
+        lambda c: c.update(classes=True),
+        lambda c: c["curve"][0].update(step=1.5),
+        lambda c: c["curve"][0].update(steps=0),
     ],
 )
 def test_a_file_that_is_something_else_is_refused(tmp_path, content, damage):
