@@ -99,20 +99,22 @@ def schedule_for(recipe: Recipe, optimizer: optim.Optimizer, per_epoch: int) -> 
         case "multistep":
             milestones = sorted({max(1, round(each * unit)) for each in recipe.milestones})
             return optim.MultiStepLR(optimizer, milestones, recipe.gamma, warmup)
-        case "step" if recipe.step_offset:
-            return optim.MultiStepLR(optimizer, _falls(recipe, unit, total), recipe.gamma, warmup)
         case "step":
-            size = max(1, round(recipe.step_size * unit))
-            return optim.StepLR(optimizer, size, recipe.gamma, warmup)
+            size = float(recipe.step_size * unit)
+            if size.is_integer() and not recipe.step_offset:
+                return optim.StepLR(optimizer, int(size), recipe.gamma, warmup)
+            falls = [warmup + fall for fall in _falls(size, recipe.step_offset * unit, total)]
+            return optim.MultiStepLR(optimizer, falls, recipe.gamma, warmup)
     return optim.LambdaLR(optimizer, _constant, warmup)
 
 
-def _falls(recipe: Recipe, unit: int, total: int) -> list[int]:
-    """List the steps at which ⌊(t + offset) / size⌋ grows: from the first at which it is not 0."""
-    size, offset = recipe.step_size * unit, recipe.step_offset * unit
-    numbers = range(int(offset // size) + 1, int((total + offset) // size) + 2)
-    falls = (round(number * size - offset) for number in numbers)
-    return sorted({step for step in falls if step > 0})
+def _falls(size: float, offset: float, total: int) -> list[int]:
+    """List the t at which ⌊(t + offset) / size⌋ grows, t being steps since the warm-up.
+
+    Where that is between two steps, the nearer one.
+    """
+    numbers = range(1, int((total + offset) // size) + 1)
+    return sorted({max(1, round(number * size - offset)) for number in numbers})
 
 
 def _constant(step: int) -> float:

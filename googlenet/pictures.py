@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 
 from googlenet.recipes import Recipe
-from minigrad import data
 from minigrad.data import (
     ArrayDataset,
     CenterCrop,
+    ColorJitter,
     Compose,
     Dataset,
     ImageFolder,
     Normalize,
     RandomCrop,
     RandomHorizontalFlip,
+    RandomLighting,
+    RandomPhotometricDistort,
     RandomResizedCrop,
     Resize,
     ToFloat,
@@ -33,12 +35,13 @@ from minigrad.data import (
 SAMPLE = 500  # photographs that mean and standard deviation are taken from, at most
 MARGIN = 256 / 224  # how much longer than the crop the shorter side is for the test
 
-# By the name of the photometric change. The strengths of brightness, contrast, saturation and hue
-# are those that torchvision's recipes have; RandomPhotometricDistort has its own.
-LIGHT: dict[str, list[tuple[str, tuple[float, ...]]]] = {
-    "none": [],
-    "jitter": [("ColorJitter", (0.4, 0.4, 0.4, 0.1))],
-    "distort": [("RandomPhotometricDistort", ())],
+# By the name of the photometric change: the paper's own ("of Andrew Howard"), torchvision's of its
+# classification recipes, and that of SSD and torchvision's detection recipes.
+LIGHT: dict[str, tuple[Transform, ...]] = {
+    "none": (),
+    "paper": (ColorJitter(0.5, 0.5, 0.5), RandomLighting()),
+    "jitter": (ColorJitter(0.4, 0.4, 0.4, 0.1),),
+    "distort": (RandomPhotometricDistort(),),
 }
 
 
@@ -73,8 +76,9 @@ def transforms(
         changed = [_crop(recipe)] if recipe.crop < 1 else place
     values = [_normalization(recipe, training, Compose(place), on_error)]
     flip = [RandomHorizontalFlip()] if recipe.flip else []
-    light = _photometric(recipe.photometric)
-    return Compose([*flip, *changed, *light, *values]), Compose([*place, *values])
+    return Compose([*flip, *changed, *LIGHT[recipe.photometric], *values]), Compose(
+        [*place, *values]
+    )
 
 
 def _crop(recipe: Recipe) -> Transform:
@@ -82,11 +86,6 @@ def _crop(recipe: Recipe) -> Transform:
     ratio = (recipe.aspect[0], recipe.aspect[1])
     how: Any = recipe.interpolation
     return RandomResizedCrop(recipe.image_size, (recipe.crop, 1.0), ratio, how)
-
-
-def _photometric(kind: str) -> list[Transform]:
-    """Make the random changes of light and colour."""
-    return [getattr(data, name)(*strengths) for name, strengths in LIGHT[kind]]
 
 
 def _normalization(recipe: Recipe, training: Dataset, place: Compose, on_error: str) -> Transform:

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 import minigrad
 from googlenet.classify import BATCH, Classifier
 from googlenet.commands.errors import Usage, usage
+from googlenet.evaluation import PROTOCOLS
 from googlenet.recipes import PRECISIONS
 from googlenet.run_folder import CONFIG, MODEL, Model, load_model
 
@@ -87,10 +88,28 @@ def computing(command: Callable) -> Callable:
                 type=click.Choice(list(PRECISIONS)),
                 help="What images between layers are kept in.  [default: as in training]",
             ),
+            click.option(
+                "--averaged",
+                is_flag=True,
+                help="Take the averaged weights, of a run whose recipe kept them.",
+            ),
         )
     ):
         command = option(command)
     return command
+
+
+def cropping(command: Callable) -> Callable:
+    """Add the option of commands that may look at a picture more than once."""
+    return click.option(
+        "--crops",
+        type=click.Choice([str(count) for count in PROTOCOLS]),
+        default="1",
+        show_default=True,
+        callback=lambda context, option, value: int(value),
+        help="Views of each picture, over which probabilities are averaged: as in training; "
+        "corners, centre and mirrored; or the paper's.",
+    )(command)
 
 
 def counted_network(command: Callable) -> Callable:
@@ -119,7 +138,7 @@ def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
             minigrad.set_num_threads(options["threads"])
     with usage():
         where = device_named(options["device"])
-    model = load_model(run)
+    model = load_model(run, averaged=options["averaged"])
     precision = options["precision"] or model.recipe.precision
     return model, Classifier(model.net.to(where), precision, options["batch_size"])
 

@@ -144,5 +144,5 @@ def _check_name(name: str) -> None:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name.lower(), known, 1)
     return f": did you mean {near[0]!r}?" if near else ""

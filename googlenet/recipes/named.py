@@ -115,13 +115,15 @@ RECIPES: dict[str, Published] = {
         "", _IMAGENET,
         "Asynchronous SGD on many machines (DistBelief) became plain SGD on one: steps are taken "
         "one after the other, none with gradients of older weights.",
+        "Of the photometric distortions (“of Andrew Howard”) it tells no strengths: those of "
+        "Howard, 2013, are taken, with the lighting of Krizhevsky.",
         "The paper says that learning rate, batch size and more changed from model to model; where "
         "it gives no number, Caffe's stands, which was made to reproduce it.",
         stated={
             "dialect": "paper", "aux_heads": True, "aux_weight": 0.3, "dropout": 0.4,
             "aux_dropout": 0.7, "image_size": 224, "normalization": "mean", "flip": True,
             "crop": 0.08, "aspect": (3 / 4, 4 / 3), "interpolation": "random",
-            "photometric": "distort", "optimizer": "sgd", "momentum": 0.9, "schedule": "step",
+            "photometric": "paper", "optimizer": "sgd", "momentum": 0.9, "schedule": "step",
             "schedule_unit": "epochs", "step_size": 8.0, "gamma": 0.96, "average": "mean",
         },
         chosen={

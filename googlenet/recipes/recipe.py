@@ -37,7 +37,7 @@ NORMALIZATIONS = {
     "fixed": "by the numbers `mean` and `std`, on the scale 0 … 1",
 }
 INITS = ("xavier", "he", "normal", "default", "inception")
-PHOTOMETRIC = ("none", "jitter", "distort")
+PHOTOMETRIC = ("none", "paper", "jitter", "distort")
 INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "random")
 
 

@@ -4,6 +4,7 @@ A run folder holds
 
 - ``config.json``: the recipe, the data, and what it ran on;
 - ``metrics.csv``, ``curves.png``: the figures of every epoch, and a picture of them;
+- ``vitals.json``: what was recorded inside the network, see `googlenet.vitals`;
 - ``checkpoint.safetensors``: while the run is not finished, all that it takes to go on;
 - ``model.safetensors``: when it is, the weights, and all that it takes to use them;
 - ``averaged.safetensors``: if its recipe wants them, the same with averaged weights. A file of its

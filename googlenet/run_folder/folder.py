@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -44,6 +44,7 @@ class RunFolder:
     def __init__(self, path: Path, every: float = 30.0) -> None:
         self.path, self.every = path, every
         self.training: Training | None = None  # whose checkpoints are written
+        self.beside: list[Callable[[], None]] = []  # what writes its own file with each of them
         self._written = time.monotonic()
         self._lock: io.TextIOWrapper | None = None
 
@@ -147,6 +148,8 @@ class RunFolder:
             "run": self._identity(),
             "training": json.dumps(state["values"]),
         }
+        for write in self.beside:
+            write()
         checkpoint.save(self.path / CHECKPOINT, state["arrays"], metadata)
         self._written = time.monotonic()
 

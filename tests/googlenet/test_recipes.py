@@ -55,7 +55,7 @@ PUBLISHED = {
     "paper": {
         "optimizer": "sgd", "momentum": 0.9, "schedule": "step", "gamma": 0.96, "step_size": 8,
         "schedule_unit": "epochs", "average": "mean", "crop": 0.08, "aspect": (3 / 4, 4 / 3),
-        "flip": True, "photometric": "distort", "interpolation": "random", "aux_weight": 0.3,
+        "flip": True, "photometric": "paper", "interpolation": "random", "aux_weight": 0.3,
         "image_size": 224, "dialect": "paper",
     },
     "caffe": {
@@ -153,7 +153,7 @@ def test_our_own_rate():
 
 
 @given(
-    size=st.floats(0.5, 9), share=st.floats(0, 0.99), per_epoch=st.integers(1, 50),
+    size=st.floats(0.3, 9), share=st.floats(0, 0.99), per_epoch=st.integers(1, 50),
     gamma=st.floats(0.1, 1),
 )  # fmt: skip
 def test_steps_with_an_offset_are_their_formula(size, share, per_epoch, gamma):
@@ -508,6 +508,3 @@ def test_a_named_recipe_does_not_bend_to_a_folder(tmp_path):
     assert done.code == 0, done.err
     recipe = json.loads((tmp_path / "run/config.json").read_text())["recipe"]
     assert (recipe["batch_size"], recipe["image_size"], recipe["epochs"]) == (128, 32, 1)
-    assert np.isfinite(
-        float((tmp_path / "run/metrics.csv").read_text().splitlines()[1].split(",")[2])
-    )

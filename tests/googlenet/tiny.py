@@ -81,9 +81,10 @@ def call(*arguments, stdin=b""):
     return Done(code, *(text.buffer.getvalue().decode() for text in (out, err)))
 
 
-def train(path, *options, stop=False):
+def train(path, *options, stop=False, pictures="64"):
     """Train a run for a moment; with `stop`, it is interrupted after its first step."""
-    arguments = ("train", "--run", path, "--epochs", "2", "--pictures", "64", "--workers", "1")
+    arguments = ["train", "--run", path, "--epochs", "2", "--workers", "1"]
+    arguments += [] if pictures is None else ["--pictures", pictures]
     with pytest.MonkeyPatch.context() as patch:
         if stop:
             patch.setattr(RunFolder, "step", lambda *told: signal.raise_signal(signal.SIGINT))
