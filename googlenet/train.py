@@ -201,12 +201,11 @@ class Training:
         for batch in self.batches:
             batches.append(batch)
             self._fetched = len(batches)
-            last = self.batches.state_dict()["batches"] == len(self.batches)
-            if last or self._fetched == self.recipe.accumulate:
+            if self._fetched == self.recipe.accumulate:
                 self._fetched = 0
                 yield batches
                 batches = []
-        if batches:  # those after them were left out, none of their pictures could be read
+        if batches:
             self._fetched = 0
             yield batches
 
