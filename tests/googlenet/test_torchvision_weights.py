@@ -236,6 +236,13 @@ def test_what_does_not_fit_is_refused(state, changes, sentence):
     assert sentence in str(error.value)
 
 
+@pytest.mark.parametrize("head", ["aux1", "aux2"])
+def test_one_head_without_the_other_is_refused(state, head):
+    kept = {name: array for name, array in state.items() if not name.startswith(head)}
+    with pytest.raises(ValueError, match=rf"models\.googlenet: missing: {head}\.conv"):
+        from_torchvision(kept)
+
+
 def test_what_differs_is_listed_up_to_a_bound(state, tmp_path):
     path, run = tmp_path / "half.safetensors", tmp_path / "run"
     kept = dict(list(state.items())[:200])
