@@ -77,8 +77,7 @@ class Health:
         self.classes = training.classes
         self.guess = entropy(shares(training), recipe.label_smoothing)
         self.test_shares = shares(test)
-        warmup = recipe.warmup_steps(recipe.steps(len(training)))
-        self.patience = max(PATIENCE, 5 * len(self.classes), 2 * warmup)
+        self.patience = patience(recipe, recipe.steps(len(training)), len(self.classes))
         self.said: set[str] = set()
         self.best: Metrics = {}  # of each head, the lowest loss of a window
         self.high: dict[str, int] = {}  # of each head, windows in a row that were far above it
@@ -230,6 +229,11 @@ class Health:
         if kind not in self.said:
             self.said.add(kind)
             self.warn(kind, text)
+
+
+def patience(recipe: Recipe, per_epoch: int, classes: int) -> int:
+    """Return how many steps pass before a head may be called stuck, of so many in an epoch."""
+    return max(PATIENCE, 5 * classes, 2 * recipe.warmup_steps(per_epoch))
 
 
 class Waiting:

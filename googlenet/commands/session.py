@@ -21,6 +21,7 @@ from googlenet.log import Log
 from googlenet.recipes import Recipe, differences
 from googlenet.run_folder import CHECKPOINT, Model, RunFolder, network
 from googlenet.train import Training
+from googlenet.vitals import Recorder
 from minigrad.data import ImageError, OpenedDataset
 
 
@@ -36,7 +37,7 @@ class Session:
     where : str
         The device, by its full name.
     options : dict
-        "cuda_graph", "detect_anomaly", "workers", "on_error", "every".
+        "cuda_graph", "detect_anomaly", "workers", "on_error", "every", "record".
     log : Log
     start : Model, optional
         A trained network to begin with.
@@ -86,10 +87,14 @@ class Session:
             health = Health(
                 log.warn, training.recipe, opened.training, opened.test, training.batches
             )
+            recorders = []
+            if self.options["record"]:
+                recorders.append(Recorder(folder.path, training, log.warn))
+                folder.beside.append(recorders[0].write)
             done = len(training.history) * len(opened.training) + training.means.count
             showing = log.showing(training.recipe.epochs, len(opened.training), done)
             with self._stopping(), showing, self._explaining(folder), self._keeping(folder):
-                finished = training.run(health, log, folder)
+                finished = training.run(health, log, *recorders, folder)
                 if finished:
                     folder.finish(opened.training.classes, training.transform)
                 else:

@@ -4,6 +4,7 @@ A run folder holds
 
 - ``config.json``: the recipe, the data, and what it ran on;
 - ``metrics.csv``, ``curves.png``: the figures of every epoch, and a picture of them;
+- ``vitals.json``: what was recorded inside the network, see `googlenet.vitals`;
 - ``checkpoint.safetensors``: while the run is not finished, all that it takes to go on;
 - ``model.safetensors``: when it is, the weights, and all that it takes to use them;
 - ``averaged.safetensors``: if its recipe wants them, the same with averaged weights. A file of its
@@ -15,7 +16,6 @@ the new one, and whole.
 """
 
 from googlenet.run_folder.folder import (
-    ARCHITECTURE,
     ASKED,
     AVERAGED,
     CHECKPOINT,
@@ -26,10 +26,9 @@ from googlenet.run_folder.folder import (
     MODEL,
     RunFolder,
 )
-from googlenet.run_folder.models import Model, load_model, network
+from googlenet.run_folder.models import Model, load_model, network, save_model
 
 __all__ = [
-    "ARCHITECTURE",
     "ASKED",
     "AVERAGED",
     "CHECKPOINT",
@@ -42,4 +41,5 @@ __all__ = [
     "RunFolder",
     "load_model",
     "network",
+    "save_model",
 ]
