@@ -128,7 +128,7 @@ function showComparison(comparison) {
 }
 
 // One line under a view: whether what it shows now is among what the engine gave.
-function showAgreement(id, pairs, own) {
+function showAgreement(id, pairs, own, more = "") {
   const line = byId(id);
   if (!pairs.length) {
     line.dataset.agrees = "unknown";
@@ -141,6 +141,6 @@ function showAgreement(id, pairs, own) {
   line.dataset.agrees = agrees;
   line.textContent = agrees
     ? `✓ What you see is what the engine gave, to ${small(comparison.worst)} `
-      + `(${pairs.map(([what]) => what).join(", ")}).`
+      + `(${pairs.map(([what]) => what).join(", ")}).${more}`
     : `✗ What you see is not what the engine gave: ${comparison.failures.join("; ")}.`;
 }

@@ -99,12 +99,13 @@ function renderImage(shown) {
     describe: (row, column) => {
       const y = row - g.padding, x = column - g.padding;
       const tap = met.get(`${y},${x}`), mark = tap ? "met" : "";
+      const weight = tap?.u === undefined || backward() ? "" : conv.weights[tap.u * g.size + tap.v];
+      const times = weight === "" ? "" : `×${brief(weight)}`;
       const inside = y >= 0 && x >= 0 && y < g.side && x < g.side;
-      if (!inside) return { value: 0, padding: true, mark, words: "padding, 0" };
+      if (!inside) return { value: 0, padding: true, mark, corner: times, words: "padding, 0" };
       const pixel = y * g.side + x, added = back.added[pixel];
       if (!backward()) {
         const value = shown.image[pixel];
-        const times = tap?.u === undefined ? "" : `×${brief(conv.weights[tap.u * g.size + tap.v])}`;
         return { value, mark, corner: times, words: `pixel (${y}, ${x}): ${full(value)}` };
       }
       const words = `gradient of pixel (${y}, ${x}): ${full(back.image[pixel])}, `
@@ -223,5 +224,6 @@ function renderAgreement(shown) {
     pairs.push(["gradient of the kernel", kernelGradient, backs.kernel]);
   }
   showAgreement("convolution-agreement", pairs, "This kernel is yours: the page computes it alone, "
-    + "as it did all that was compared with the engine above.");
+    + "as it did all that was compared with the engine above.",
+  backward() && !backs ? " The gradients the page computes alone here, as it did those it compared." : "");
 }

@@ -125,7 +125,7 @@ class Grid {
     cell.dataset.padding = Boolean(padding);
     cell.dataset.kind = padding ? "padding" : kind;
     cell.dataset.sign = Math.sign(value);
-    cell.dataset.strong = strength > 0.55;
+    cell.dataset.strong = strength > 0.45;
     cell.dataset.mark = mark;
     if (corner) cell.dataset.corner = corner;
     else delete cell.dataset.corner;

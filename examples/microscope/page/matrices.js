@@ -101,14 +101,14 @@ class Matrix {
 
   drawBand(context, colours, { band, top, height }, step) {
     let largest = 0;
-    const { columns } = this.shown;
+    const { columns } = this.shown, ratio = window.devicePixelRatio || 1;
+    const edge = (l) => Math.round(l * step * ratio) / ratio; // of a whole dot: no seams
     for (let r = 0; r < band.rows; r++) {
       for (let l = 0; l < columns; l++) largest = Math.max(largest, Math.abs(band.at(r, l)));
     }
     for (let r = 0; r < band.rows; r++) {
       for (let l = 0; l < columns; l++) {
-        const value = band.at(r, l), left = Math.round(l * step * 4) / 4;
-        const right = Math.round((l + 1) * step * 4) / 4;
+        const value = band.at(r, l), left = edge(l), right = edge(l + 1);
         let painted;
         if (band.kind === "grey") painted = mixed(colours.black, colours.white, value);
         else {

@@ -5,6 +5,7 @@ const MOST_TERMS = 25;
 // factors: [[a, b, note]]; written as a · b, in rows of `across`, as a sum or each for itself.
 function writeTerms(host, factors, across, apart) {
   host.style.setProperty("--across", across);
+  host.dataset.across = across;
   host.replaceChildren(...factors.slice(0, MOST_TERMS).map(([a, b, note], n) => {
     const sign = n === 0 || apart ? "" : "+ ";
     const term = element("span", { class: "term" }, element("span", { class: "plus" }, sign),
