@@ -158,6 +158,10 @@ def test_inception_is_counted_as_the_summary_does(data):
     for name, found in data["inception"].items():
         assert list(found["widths"].values()) == list(ROWS[name][1:])
         assert found["multiply_adds"] == counted[f"inception_{name}"]
+        pixels, widths = found["size"] ** 2, found["widths"]
+        for k in (3, 5):
+            reduction = found["channels"] * widths[f"conv_{k}x{k}_reduce"] * pixels
+            assert found["reductions"][f"conv_{k}x{k}"]["reduction"] == reduction
     saved = {
         f"inception_{name}.{conv}": (row["direct"], row["reduction"], row["convolution"])
         for name, found in data["inception"].items()

@@ -120,6 +120,10 @@ class Grid {
 
   paint(cell, { value, padding, mark = "", corner = "", words }, kind, largest, current) {
     const strength = kind === "grey" ? value : largest ? Math.abs(value) / largest : 0;
+    // Most cells stay as they are from one pixel pointed at to the next.
+    const painted = [value, padding, mark, corner, words, kind, largest, current].join("|");
+    if (cell.painted === painted) return;
+    cell.painted = painted;
     cell.textContent = brief(value);
     cell.dataset.value = value;
     cell.dataset.padding = Boolean(padding);

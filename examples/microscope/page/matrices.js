@@ -12,9 +12,12 @@ function colour(name) {
 const mixed = (from, to, share) => from.map((c, n) => Math.round(c + (to[n] - c) * share));
 const css = (rgb) => `rgb(${rgb.join(" ")})`;
 
+let colours = null; // asked for once in a theme
+
 function palette() {
   const names = ["paper", "cell", "negative", "positive", "accent", "black", "white"];
-  return Object.fromEntries(names.map((name) => [name, colour(name)]));
+  colours ??= Object.fromEntries(names.map((name) => [name, colour(name)]));
+  return colours;
 }
 
 // Rows of numbers over one another that share their columns, with a strip of numbers at the left.
@@ -92,39 +95,41 @@ class Matrix {
     canvas.style.height = `${height}px`;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext("2d"), colours = palette();
+    const context = canvas.getContext("2d");
+    palette();
     context.scale(ratio, ratio);
-    for (const place of placed) this.drawBand(context, colours, place, width / columns);
+    for (const place of placed) this.drawBand(context, place, width / columns);
     this.fillStrip(placed, height);
-    this.drawMarks(context, colours, placed, width / columns, width);
+    this.drawMarks(context, placed, width / columns, width);
   }
 
-  drawBand(context, colours, { band, top, height }, step) {
+  drawBand(context, { band, top, height }, step) {
+    const { columns } = this.shown, dots = new ImageData(columns, band.rows);
     let largest = 0;
-    const { columns } = this.shown, ratio = window.devicePixelRatio || 1;
-    const edge = (l) => Math.round(l * step * ratio) / ratio; // of a whole dot: no seams
     for (let r = 0; r < band.rows; r++) {
       for (let l = 0; l < columns; l++) largest = Math.max(largest, Math.abs(band.at(r, l)));
     }
     for (let r = 0; r < band.rows; r++) {
       for (let l = 0; l < columns; l++) {
-        const value = band.at(r, l), left = edge(l), right = edge(l + 1);
-        let painted;
-        if (band.kind === "grey") painted = mixed(colours.black, colours.white, value);
-        else {
-          const end = value < 0 ? colours.negative : colours.positive;
-          painted = mixed(colours.cell, end, largest ? Math.abs(value) / largest : 0);
-        }
-        context.fillStyle = css(painted);
-        context.fillRect(left, top + r * height, right - left, height);
+        const value = band.at(r, l), end = value < 0 ? colours.negative : colours.positive;
+        const painted = band.kind === "grey" ? mixed(colours.black, colours.white, value)
+          : mixed(colours.cell, end, largest ? Math.abs(value) / largest : 0);
+        dots.data.set([...painted, 255], 4 * (r * columns + l));
       }
     }
+    // One dot for each number, enlarged.
+    this.small ??= document.createElement("canvas");
+    this.small.width = columns;
+    this.small.height = band.rows;
+    this.small.getContext("2d").putImageData(dots, 0, 0);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(this.small, 0, top, step * columns, band.rows * height);
     context.strokeStyle = css(mixed(colours.cell, colours.black, 0.25));
     context.lineWidth = 1;
     context.strokeRect(0.5, top + 0.5, step * columns - 1, band.rows * height - 1);
   }
 
-  drawMarks(context, colours, placed, step, width) {
+  drawMarks(context, placed, step, width) {
     const box = (x, y, w, h) => {
       for (const [line, name] of [[4.5, "paper"], [2, "accent"]]) {
         context.lineWidth = line;

@@ -103,6 +103,7 @@ function play() {
   const { count } = computeConvolution().g;
   conv.scattered = 0;
   byId("play").textContent = "Stop";
+  renderConvolution();
   playing = setInterval(() => {
     conv.scattered += 1;
     if (conv.scattered >= count || !backward()) stop();
@@ -146,6 +147,7 @@ function buildTabs() {
 }
 
 function redraw() {
+  colours = null;
   for (const matrix of Object.values(matrices)) matrix.draw();
 }
 
