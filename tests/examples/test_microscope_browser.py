@@ -196,33 +196,32 @@ def test_play_adds_window_after_window(opened):
 @pytest.mark.parametrize("touch", [False, True])
 def test_pointing_at_an_output_pixel_shows_where_it_comes_from(started, path, touch):
     page = Page(started, path, has_touch=touch)
-    for name, value in zip(CONVOLUTION, (3, 2, 1, 2), strict=True):
+    for name, value in zip(CONVOLUTION, (3, 3, 2, 3), strict=True):
         page.choose(name, value)
-    at = page.cell("output-grid", 0, 2)
+    at = page.cell("output-grid", 2, 3)
     at.tap() if touch else at.hover()
-    # Output (0, 2), stride 2, padding 1, dilation 2: rows −1, 1, 3 and columns 3, 5, 7.
-    met = [(y + 1) * 14 + x + 1 for y in (-1, 1, 3) for x in (3, 5, 7)]
+    # Stride 3, padding 2, dilation 3: rows 4, 7, 10 and columns 7, 10, 13, the last in the padding.
+    met = [(y + 2) * 16 + x + 2 for y in (4, 7, 10) for x in (7, 10, 13)]
     assert page.marked("image-grid", "met") == met
-    assert page.selected("output-grid") == (0, 2)
-    frame = page.screen.locator("#image-grid .frame").bounding_box()
-    first = page.cell("image-grid", 0, 4).bounding_box()
-    last = page.cell("image-grid", 4, 8).bounding_box()
+    assert page.selected("output-grid") == (2, 3)
+    first = page.cell("image-grid", 6, 9).bounding_box()
+    last = page.cell("image-grid", 12, 15).bounding_box()
     page.screen.wait_for_timeout(200)  # it slides there
     frame = page.screen.locator("#image-grid .frame").bounding_box()
     assert frame["x"] == pytest.approx(first["x"], abs=2)
     assert frame["y"] == pytest.approx(first["y"], abs=2)
     assert frame["x"] + frame["width"] == pytest.approx(last["x"] + last["width"], abs=2)
     assert frame["y"] + frame["height"] == pytest.approx(last["y"] + last["height"], abs=2)
-    out = convolve(kernel(export.START, 3), 2, 1, 2)[0]
+    out = convolve(kernel(export.START, 3), 3, 2, 3)[0]
     products = page.screen.locator(".term").evaluate_all("t => t.map(e => +e.dataset.product)")
     assert len(products) == 9
-    assert sum(products) == pytest.approx(out[0, 2], abs=1e-5)
+    assert sum(products) == pytest.approx(out[2, 3], abs=1e-5)
     assert page.screen.locator(".term", has_text="padding").count() == 3
     total = page.screen.locator("#sum-total").get_attribute("data-value")
-    assert float(total) == pytest.approx(out[0, 2], abs=1e-5)
+    assert float(total) == pytest.approx(out[2, 3], abs=1e-5)
     column = page.screen.locator("#columns-matrix canvas")
-    assert column.get_attribute("aria-valuenow") == "2"
-    assert "window of output (0, 2)" in column.get_attribute("aria-valuetext")
+    assert column.get_attribute("aria-valuenow") == "11"
+    assert "window of output (2, 3)" in column.get_attribute("aria-valuetext")
     page.close()
 
 
@@ -239,6 +238,19 @@ def test_pointing_at_pixels_and_kernel_numbers(opened):
     opened.cell("kernel-gradient-grid", 2, 1).hover()
     assert float(total.get_attribute("data-value")) == pytest.approx(to_kernel[2, 1], rel=1e-5)
     assert len(opened.marked("image-grid", "met")) == 100
+    # With so few windows all terms are written out.
+    opened.choose("stride", 3)
+    above = export.upstream()[:4, :4]
+    _, to_image, to_kernel = convolve(kernel(export.START, 3), 3, 0, 1, above)
+    products = "all => all.map(e => +e.dataset.product)"
+    for grid, row, column, wanted in (
+        ("kernel-gradient-grid", 2, 1, to_kernel[2, 1]),
+        ("image-grid", 5, 6, to_image[5, 6]),
+    ):
+        opened.cell(grid, row, column).hover()
+        terms = opened.screen.locator(".term").evaluate_all(products)
+        assert sum(terms) == pytest.approx(wanted, rel=1e-5)
+        assert float(total.get_attribute("data-value")) == pytest.approx(wanted, rel=1e-5)
     opened.choose("direction", "forward")
     opened.screen.locator("#kernel-grid input").nth(4).focus()
     assert "row 4 of the columns" in opened.text("sum-total")
