@@ -6,23 +6,35 @@ import sys
 import click
 
 import minigrad
+from googlenet.commands.compare import compare_runs
+from googlenet.commands.crops import crops
+from googlenet.commands.data import data
+from googlenet.commands.doctor import doctor
 from googlenet.commands.errors import FAILURE, STOPPED, plain_warnings
 from googlenet.commands.evaluate import evaluate
 from googlenet.commands.predict import predict
+from googlenet.commands.recipe import recipe
 from googlenet.commands.runs import runs
+from googlenet.commands.study import study
 from googlenet.commands.summary import diff, summary
 from googlenet.commands.train import train
+from googlenet.commands.weights import export_weights, import_weights
 from googlenet.sentences import sentence
 
 EXAMPLES = """\b
 Examples:
   googlenet train                       on the embedded pictures of clothes
   googlenet train --epochs 2 --seed 7
+  googlenet recipe list                 how others trained it
   googlenet runs                        what was trained so far
+  googlenet doctor runs/short           what is wrong with one of them
+  googlenet compare runs/short runs/other   several runs side by side
   googlenet evaluate runs/short         how good one of them is, class by class
   googlenet predict runs/short bag.png  what a picture shows
+  googlenet crops bag.png               where a picture is looked at for a test
   googlenet summary                     the network, stage by stage
   googlenet diff paper torchvision      two of them, side by side
+  googlenet data check photographs/     what is wrong with pictures, before training
 
 \b
 Tab completes commands, options and runs after this, in bash (or zsh_source, fish_source):
@@ -55,7 +67,10 @@ def cli(debug: bool) -> None:
     """GoogLeNet (Inception v1), trained from scratch on an engine you can read."""
 
 
-for command in (train, evaluate, predict, runs, summary, diff):
+for command in (
+    train, recipe, evaluate, predict, crops, runs, doctor, compare_runs, study, summary, diff, data,
+    import_weights, export_weights,
+):  # fmt: skip
     cli.add_command(command)
 
 

@@ -6,8 +6,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from googlenet.drawing import plt, png
 
-HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}
-COLOURS = {"logits": "#1f4e9c", "aux_4a": "#e08e2b", "aux_4d": "#3a9d6e"}
+HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d", "aux": "auxiliary"}
+COLOURS = {"logits": "#1f4e9c", "aux_4a": "#e08e2b", "aux_4d": "#3a9d6e", "aux": "#e08e2b"}
+
+AVERAGED = "#b03060"
 
 
 def draw(epochs: Sequence[Mapping[str, float]]) -> bytes:
@@ -33,6 +35,9 @@ def draw(epochs: Sequence[Mapping[str, float]]) -> bytes:
         y = [row[key] for row in epochs]
         colour = COLOURS["logits"] if style == "-" else "black"
         right.plot(x, y, color=colour, linestyle=style, marker=".", label=label)
+    if "test_accuracy_averaged" in epochs[0]:
+        y = [row["test_accuracy_averaged"] for row in epochs]
+        right.plot(x, y, color=AVERAGED, linestyle="--", marker=".", label="test, averaged weights")
     final = epochs[-1]["test_accuracy"]
     right.annotate(
         f"{final:.1%}",

@@ -77,9 +77,7 @@ class Health:
         self.classes = training.classes
         self.guess = entropy(shares(training), recipe.label_smoothing)
         self.test_shares = shares(test)
-        steps = recipe.epochs * math.ceil(len(training) / recipe.batch_size)
-        warmup = int(recipe.warmup * steps)
-        self.patience = max(PATIENCE, 5 * len(self.classes), 2 * warmup)
+        self.patience = patience(recipe, recipe.steps(len(training)), len(self.classes))
         self.said: set[str] = set()
         self.best: Metrics = {}  # of each head, the lowest loss of a window
         self.high: dict[str, int] = {}  # of each head, windows in a row that were far above it
@@ -175,7 +173,7 @@ class Health:
                 f"{'do' if plural else 'does'} no better than guessing after {self.steps} steps: "
                 f"the loss is {losses[stuck[0]]:.3f}, and guessing gives {self._guessing()}. Try "
                 f"a lower --lr (now {self.recipe.lr:g})"
-                + ("" if self.recipe.batch_norm else ", or --batch-norm")
+                + ("" if self.recipe.normalized else ", or --batch-norm")
                 + "; a head that stays there for long seldom gets away by itself.",
             )
 
@@ -198,7 +196,7 @@ class Health:
             f"The network seems to say the same class{which} of every picture: the test accuracy "
             f"is {accuracy:.4f}, which is the share of one class, and the test loss {loss:.3f} is "
             f"that of guessing. Try a lower --lr (now {self.recipe.lr:g})"
-            + ("." if self.recipe.batch_norm else ", or --batch-norm."),
+            + ("." if self.recipe.normalized else ", or --batch-norm."),
         )
 
     def _check_loader(self) -> None:
@@ -231,6 +229,11 @@ class Health:
         if kind not in self.said:
             self.said.add(kind)
             self.warn(kind, text)
+
+
+def patience(recipe: Recipe, per_epoch: int, classes: int) -> int:
+    """Return how many steps pass before a head may be called stuck, of so many in an epoch."""
+    return max(PATIENCE, 5 * classes, 2 * recipe.warmup_steps(per_epoch))
 
 
 class Waiting:

@@ -19,7 +19,10 @@ from googlenet.train import HEADS, Metrics, RunningMean
 
 QUIET = {"end", "stopped", "error"}  # what is said all the same
 STYLES = {"end": "bold", "warning": "yellow"}
-WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8}  # of the columns of their losses
+WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8, "aux": 9}  # of the columns of their losses
+# Columns of the test, and their widths. With averaged weights there is no room for the loss.
+TESTED = {"test_loss": ("test loss", 10), "test_accuracy": ("test acc", 9)}
+TESTED_TWICE = {"test_accuracy": ("test acc", 9), "test_accuracy_averaged": ("averaged", 10)}
 
 
 class Log:
@@ -145,19 +148,21 @@ class Plain(Log):
         if self.quiet:
             return
         heads = [name for name in HEADS if f"loss_{name}" in metrics]
+        tested = TESTED_TWICE if "test_accuracy_averaged" in metrics else TESTED
         if not self.headed:
             self.headed = True
             losses = "".join(f"{'loss ' + HEADS[name]:>{WIDTHS[name]}}" for name in heads)
             self.write(
-                f"{'epoch':>5}{losses}{'train acc':>10}{'test loss':>10}{'test acc':>9}{'lr':>8}"
-                f"{'img/s':>6}{'time':>6}",
+                f"{'epoch':>5}{losses}{'train acc':>10}"
+                + "".join(f"{title:>{width}}" for title, width in tested.values())
+                + f"{'lr':>8}{'img/s':>6}{'time':>6}",
                 "bold",
             )
         losses = "".join(f"{metrics[f'loss_{name}']:>{WIDTHS[name]}.3f}" for name in heads)
         minutes, seconds = divmod(int(metrics["seconds"]), 60)
+        numbers = "".join(f"{metrics[name]:>{width}.3f}" for name, (_, width) in tested.items())
         self.write(
-            f"{metrics['epoch']:>5}{losses}{metrics['train_accuracy']:>10.3f}"
-            f"{metrics['test_loss']:>10.3f}{metrics['test_accuracy']:>9.3f}"
+            f"{metrics['epoch']:>5}{losses}{metrics['train_accuracy']:>10.3f}{numbers}"
             f"{metrics['learning_rate']:>8.0e}{metrics['images_per_second']:>6.0f}"
             f"{minutes:>3}:{seconds:02}"
         )

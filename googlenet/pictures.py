@@ -1,7 +1,8 @@
 """From a dataset to what the network takes: which pictures, and what becomes of them on the way.
 
-Small pictures that are all of one size go as they are, resized. Photographs of any size are
-cropped: at random for training, from the middle for the test.
+Small pictures that are all of one size go as they are, resized; with zeros around them they may be
+shifted at random for training. Photographs of any size are cropped: at random for training, from
+the middle for the test.
 """
 
 import hashlib
@@ -15,18 +16,33 @@ from googlenet.recipes import Recipe
 from minigrad.data import (
     ArrayDataset,
     CenterCrop,
+    ColorJitter,
     Compose,
     Dataset,
     ImageFolder,
     Normalize,
+    RandomCrop,
     RandomHorizontalFlip,
+    RandomLighting,
+    RandomPhotometricDistort,
     RandomResizedCrop,
     Resize,
+    ToFloat,
+    Transform,
     channel_statistics,
 )
 
 SAMPLE = 500  # photographs that mean and standard deviation are taken from, at most
 MARGIN = 256 / 224  # how much longer than the crop the shorter side is for the test
+
+# By the name of the photometric change: the paper's own ("of Andrew Howard"), torchvision's of its
+# classification recipes, and that of SSD and torchvision's detection recipes.
+LIGHT: dict[str, tuple[Transform, ...]] = {
+    "none": (),
+    "paper": (ColorJitter(0.5, 0.5, 0.5), RandomLighting()),
+    "jitter": (ColorJitter(0.4, 0.4, 0.4, 0.1),),
+    "distort": (RandomPhotometricDistort(),),
+}
 
 
 def reading(image_size: int, channels: int) -> dict[str, Any]:
@@ -51,22 +67,46 @@ def transforms(
     on_error : {"raise", "skip"}
         What to do meanwhile about pictures that cannot be read.
     """
-    size = recipe.image_size
-    if isinstance(training, ArrayDataset):
+    size, of_one_size = recipe.image_size, isinstance(training, ArrayDataset)
+    if of_one_size:
         place: list = [Resize((size, size))]
-        changed: list = list(place)
+        changed = [*place, RandomCrop(size, recipe.pad)] if recipe.pad else place
+    else:
+        place = [Resize(round(size * MARGIN)), CenterCrop(size)]
+        changed = [_crop(recipe)] if recipe.crop < 1 else place
+    values = [_normalization(recipe, training, Compose(place), on_error)]
+    flip = [RandomHorizontalFlip()] if recipe.flip else []
+    return Compose([*flip, *changed, *LIGHT[recipe.photometric], *values]), Compose(
+        [*place, *values]
+    )
+
+
+def _crop(recipe: Recipe) -> Transform:
+    """Make the random crop of photographs."""
+    ratio = (recipe.aspect[0], recipe.aspect[1])
+    how: Any = recipe.interpolation
+    return RandomResizedCrop(recipe.image_size, (recipe.crop, 1.0), ratio, how)
+
+
+def _normalization(recipe: Recipe, training: Dataset, place: Compose, on_error: str) -> Transform:
+    """Make what turns bytes into the numbers that the network takes."""
+    match recipe.normalization:
+        case "scale":
+            return ToFloat()
+        case "half":
+            return Normalize(0.5, 0.5)
+        case "fixed":
+            return Normalize(list(recipe.mean), list(recipe.std))
+    if isinstance(training, ArrayDataset):
         pixels = training.images
         mean = (pixels.mean((0, 2, 3)) / 255).tolist()
         std = (pixels.std((0, 2, 3)) / 255).tolist()
     else:
-        place = [Resize(round(size * MARGIN)), CenterCrop(size)]
-        changed = [RandomResizedCrop(size, scale=(recipe.crop, 1.0))] if recipe.crop < 1 else place
-        found = channel_statistics(training, Compose(place), SAMPLE, recipe.seed, on_error)
+        found = channel_statistics(training, place, SAMPLE, recipe.seed, on_error)
         mean, std = map(list, found)
-    std = [value or 1.0 for value in std]  # of a channel that is constant
-    values = [Normalize(mean, std)]  # of bytes: that scales them first
-    flip = [RandomHorizontalFlip()] if recipe.flip else []
-    return Compose([*flip, *changed, *values]), Compose([*place, *values])
+    if recipe.normalization == "mean":  # a byte stays as large as it was
+        return Normalize(mean, [1 / 255] * len(mean))
+    return Normalize(mean, [value or 1.0 for value in std])  # 0 is that of a constant channel
 
 
 def some(dataset: Dataset, count: int) -> Dataset:

@@ -3,23 +3,27 @@
 Nothing is kept: whatever the number of pictures, only those of a few batches are in memory.
 """
 
+import math
 import os
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
-from googlenet.classify import Classifier, probabilities
+from googlenet.classify import Classifier
+from googlenet.evaluation.averaging import Answer, Batches
+from googlenet.evaluation.views import Viewer, Views
 from googlenet.pictures import reading
 from minigrad.data import Transform, read_image
 from minigrad.data.images import SUFFIXES
 
 PATIENCE = 0.1  # seconds that a batch waits for the next picture before it is computed as it is
 AHEAD = 3  # batches that are being read, at most
+MOST_CROPS = 512  # that a batch of pictures has, if it is not larger by itself
 
 
 class Prediction(NamedTuple):
@@ -67,6 +71,7 @@ def predict(
     transform: Transform,
     pictures: Iterable[str | OSError],
     workers: int = 2,
+    crops: int = 1,
 ) -> Iterator[Prediction]:
     """Say what each picture shows, in the order in which they come.
 
@@ -82,22 +87,26 @@ def predict(
         Paths. An error among them is handed on in its place.
     workers : int
         Threads that read and transform.
+    crops : {1, 10, 144}
+        Of each picture, over which probabilities are averaged: see `googlenet.evaluation.crops`.
 
     Yields
     ------
     Prediction
     """
     how = reading(classifier.net.image_size, classifier.net.in_channels)
-    room = AHEAD * classifier.batch_size
+    viewer = Viewer(transform, classifier.net.image_size, crops)
+    many = _pictures_at_once(classifier.batch_size, crops)
+    room = AHEAD * many
     coming: queue.Queue[tuple[str, Future] | BaseException | None] = queue.Queue(room)
     left = threading.Event()  # the consumer has: nobody reads the queue any more
 
-    def read(picture: str | OSError) -> np.ndarray:
+    def read(picture: str | OSError) -> Views:
         if isinstance(picture, OSError):
             raise picture
         image = read_image(picture, **how)
         try:
-            return transform(image, np.random.default_rng(0))
+            return viewer(image)
         except ValueError as error:
             raise ValueError(f"{picture!r} cannot be prepared: {error}") from error
 
@@ -118,11 +127,23 @@ def predict(
         try:
             more = True
             while more:
-                batch, more = _batch(coming, classifier.batch_size)
+                batch, more = _batch(coming, many)
                 yield from _computed(classifier, batch)
         finally:
             left.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _pictures_at_once(batch_size: int, crops: int) -> int:
+    """Return so many pictures that their crops fill batches, if that does not take too many.
+
+    Examples
+    --------
+    >>> [_pictures_at_once(32, crops) for crops in (1, 10, 144)]
+    [32, 16, 2]
+    """
+    exact = batch_size // math.gcd(batch_size, crops)
+    return min(exact, max(1, max(batch_size, MOST_CROPS) // crops))
 
 
 def _put(room: queue.Queue, item: object, left: threading.Event) -> bool:
@@ -157,15 +178,19 @@ def _batch(reading: queue.Queue, size: int) -> tuple[list[tuple[str, Future]], b
 
 def _computed(classifier: Classifier, batch: list[tuple[str, Future]]) -> Iterator[Prediction]:
     """Compute a batch; pictures that could not be read keep their places."""
-    images, errors = [], {}
+    queue, errors = Batches(classifier), {}
+    found: list[tuple[Hashable, Answer]] = []
     for place, (_, future) in enumerate(batch):
         try:
-            images.append(future.result())
+            views = future.result()
         except (ValueError, OSError) as error:
             errors[place] = error
-    found = iter(probabilities(classifier.logits(images)) if images else ())
+        else:
+            found += queue.add(place, views)
+    found += queue.flush()
+    answers = dict(found)
     for place, (name, _) in enumerate(batch):
         if place in errors:
             yield Prediction(name, None, errors[place])
         else:
-            yield Prediction(name, next(found))
+            yield Prediction(name, answers[place].probabilities)

@@ -16,7 +16,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from googlenet.run_folder import CHECKPOINT, CONFIG, LOCK, METRICS, MODEL, RunFolder
+from googlenet.run_folder import AVERAGED, CHECKPOINT, CONFIG, LOCK, METRICS, MODEL, RunFolder
 from googlenet.sentences import sentence
 from minigrad import checkpoint
 
@@ -33,7 +33,7 @@ class Run:
     name, path : str
     when : str
         When it was begun, by the date of its ``config.json``, in ISO 8601, local time.
-    state : {"finished", "stopped", "training", "damaged"}
+    state : {"finished", "stopped", "training", "damaged", "imported"}
     note : str
         How far it is, or what is damaged.
     data : str
@@ -114,6 +114,13 @@ def _look(path: Path, when: float, check: bool) -> Run:
     )
     try:
         os.listdir(path)
+        if (path / MODEL).is_file() and not (path / CONFIG).is_file():
+            metadata, run.parameters = _header(path / MODEL)
+            if "imported" in metadata:  # weights of somebody else's training
+                run.state, run.note = "imported", f"from {metadata['imported']}"
+                if check:
+                    checkpoint.load(path / MODEL)
+                return run
         config = RunFolder(path).config()
         run.data, run.epochs = config["asked"]["data"], RunFolder(path).recipe().epochs
         _add_metrics(run, path / METRICS)
@@ -166,6 +173,8 @@ def _add_state(run: Run, path: Path, check: bool) -> None:
         metadata, run.parameters = _header(file)
         if check:
             checkpoint.load(file)
+            if (path / AVERAGED).is_file():
+                checkpoint.load(path / AVERAGED)
     if training:
         run.state, run.note = "training", f"in epoch {(run.epochs_done or 0) + 1}"
     elif file is None:
@@ -178,7 +187,8 @@ def _add_state(run: Run, path: Path, check: bool) -> None:
                 f"and had {run.epochs}"
             )
     else:
-        run.state, run.note = "stopped", f"{_place(file, metadata)}, resumable"
+        place = _place(file, metadata, RunFolder(path).recipe().accumulate)
+        run.state, run.note = "stopped", f"{place}, resumable"
 
 
 def _header(file: Path) -> tuple[dict[str, str], int]:
@@ -209,11 +219,12 @@ def _header(file: Path) -> tuple[dict[str, str], int]:
     return ours["metadata"], parameters
 
 
-def _place(file: Path, metadata: Mapping[str, str]) -> str:
+def _place(file: Path, metadata: Mapping[str, str], accumulate: int) -> str:
     """Say where a checkpoint was written."""
     try:
         values = json.loads(metadata["training"])
-        epoch, steps = len(values["history"]), int(values["loader"]["batches"])
+        epoch = len(values["history"])
+        steps = math.ceil(int(values["loader"]["batches"]) / accumulate)
     except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{str(file)!r} does not say where it was written") from None
     return f"after epoch {epoch}" + (f" and {steps} steps" if steps else "")

@@ -1,31 +1,35 @@
 """Training: the loop, told without the screen. What happens on the screen is in `googlenet.screen`.
 
-One step: forward, loss of the three heads, backward, Adam, next learning rate. One epoch: every
-training picture once in a new order, then the accuracy on the test pictures.
+One step is `googlenet.step`'s. One epoch: every training picture once in a new order, then the
+accuracy on the test pictures, with the weights as they are and, if the recipe has them averaged,
+with their average as well.
 
 A `Training` can be stopped after any step, kept, and gone on with later: everything that decides
 the next number is in its `state_dict`. The numbers are then those of a run that was never stopped,
 to the bit.
 """
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 import minigrad
-from googlenet.anomaly import Lookout, NotFiniteError
-from googlenet.model import GoogLeNet, in_precision, loss
+from googlenet.finetuning import freeze, keep_statistics
+from googlenet.model import Network, in_precision
+from googlenet.optimization import average_for, groups, optimizer_for, schedule_for
 from googlenet.pictures import transforms
 from googlenet.recipes import Recipe
-from minigrad import Tensor, optim
+from googlenet.step import Batch, Step, accuracy
+from minigrad import Tensor
 from minigrad import functional as F
 from minigrad.data import DataLoader, Dataset
 
 Metrics = dict[str, float]
-HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}  # what people call them
+HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d", "aux": "aux"}  # what people call them
 
 
 class Watcher(Protocol):
@@ -71,74 +75,13 @@ class RunningMean:
         return self.sums
 
 
-class Step:
-    """One step of training: forward, the losses of the heads, backward, and the optimiser.
-
-    Parameters
-    ----------
-    net : GoogLeNet
-    recipe : Recipe
-    optimizer : Optimizer
-    schedule : Schedule
-    cuda_graph : bool
-        Record all but the optimiser, on a GPU.
-    look : bool
-        Before the optimiser uses them, look whether the numbers are finite. Waits for a GPU.
-    """
-
-    def __init__(
-        self,
-        net: GoogLeNet,
-        recipe: Recipe,
-        optimizer: optim.Optimizer,
-        schedule: optim.Schedule,
-        cuda_graph: bool = False,
-        look: bool = False,
-    ) -> None:
-        self.net, self.recipe, self.optimizer, self.schedule = net, recipe, optimizer, schedule
-        self.scaler = optim.GradScaler(enabled=recipe.precision == "mixed")
-        self.lookout = Lookout(net, gradients=not self.scaler.enabled) if look else None
-        self.gradients: Callable[..., dict[str, Tensor]] = self._gradients
-        if cuda_graph:
-            self.gradients = minigrad.cuda_graph(self._gradients, net.parameters())
-
-    def __call__(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Learn from a batch. Returns the losses and the accuracy, means over it.
-
-        Raises
-        ------
-        NotFiniteError
-            If it was to look, and a number is not finite. It names the operation that gave it; the
-            parameters are as they were before the step.
-        """
-        drawn = minigrad.random.default.drawn
-        numbers = self.gradients(images, labels)
-        if self.lookout and (seen := self.lookout.sees(numbers["loss"])):
-            cause = self.lookout.cause(lambda: self._gradients(images, labels), drawn)
-            raise NotFiniteError(f"{seen}; {cause}")
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.schedule.step()
-        return numbers
-
-    def _gradients(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Compute all gradients; nothing of it depends on how many steps there were."""
-        outputs = self.net(in_precision(images, self.recipe.precision))
-        total, heads = loss(outputs, labels, self.recipe.label_smoothing)
-        self.net.zero_grad()
-        self.scaler.scale(total).backward()
-        losses = {f"loss_{name}": head for name, head in heads.items()}
-        correct = accuracy(outputs.logits, labels)
-        return {"loss": total, **losses, "train_accuracy": correct}
-
-
 class Training:
     """A network being trained by a recipe, from the first step to the last.
 
     Parameters
     ----------
-    net : GoogLeNet
-        Where it lies, the training runs.
+    net : Network
+        Where it lies, the training runs. Parameters that the recipe freezes are frozen.
     recipe : Recipe
     training, test : Dataset
         Pictures (C, H, W) of uint8, and labels.
@@ -154,14 +97,17 @@ class Training:
     ----------
     history : list of dict
         For each epoch: epoch, learning_rate, loss and loss_<head> (means over the epoch),
-        train_accuracy, test_loss, test_accuracy, images_per_second, seconds (since the start).
+        train_accuracy, test_loss, test_accuracy, images_per_second, seconds (since the start); with
+        averaged weights also test_loss_averaged and test_accuracy_averaged.
+    average : WeightAverage, optional
+        Of the weights, if the recipe wants one.
     transform : Compose
         What pictures go through in use, from bytes to what the network takes.
     """
 
     def __init__(
         self,
-        net: GoogLeNet,
+        net: Network,
         recipe: Recipe,
         training: Dataset,
         test: Dataset,
@@ -180,17 +126,18 @@ class Training:
         self.test_batches = DataLoader(
             test, 4 * recipe.batch_size, transform=self.transform, **reading
         )
-        self.optimizer = optim.Adam(
-            net.parameters(), recipe.lr, recipe.betas, weight_decay=recipe.weight_decay
-        )
-        steps = recipe.epochs * len(self.batches)
-        self.schedule = optim.CosineLR(self.optimizer, steps, warmup=int(recipe.warmup * steps))
+        freeze(net, recipe.freeze)
+        per_epoch = math.ceil(len(self.batches) / recipe.accumulate)
+        self.optimizer = optimizer_for(recipe, groups(net, recipe))
+        self.schedule = schedule_for(recipe, self.optimizer, per_epoch)
+        self.average = average_for(recipe, net, per_epoch)
         look = detect_anomaly or reading["device"] == "cpu"
-        self.step = Step(net, recipe, self.optimizer, self.schedule, cuda_graph, look)
+        self.step = Step(net, recipe, self.optimizer, self.schedule, cuda_graph, look, self.average)
         self.history: list[Metrics] = []
         self.stopping = False
         # Of the epoch that is going on:
         self.means, self.rate, self.seconds_of_epoch = RunningMean(), 0.0, 0.0
+        self._fetched = 0  # batches of a step that has not all of its batches yet
         self.seconds = 0.0  # of all
         self._clock = time.perf_counter()
 
@@ -227,18 +174,40 @@ class Training:
     def _learn(self, watchers: tuple[Watcher, ...]) -> None:
         """Go through what is left of this epoch's pictures."""
         self.net.train()
+        keep_statistics(self.net)
         if self.means.count == 0:
             self.rate = self.optimizer.groups[0]["lr"]
         place = self.batches.state_dict()
         if place["epoch"] > len(self.history):  # they are through: it was stopped in the test
             return
-        for images, labels in self.batches:
-            self.means.add(len(labels), **self.step(images, labels))
+        for batches in self._steps():
+            images = 0
+            for (_, labels), numbers in zip(batches, self.step(batches), strict=True):
+                self.means.add(len(labels), **numbers)
+                images += len(labels)
             self._time()
             for watcher in watchers:
-                watcher.step(len(labels), self.means, self.optimizer.groups[0]["lr"])
+                watcher.step(images, self.means, self.optimizer.groups[0]["lr"])
             if self.stopping:
                 return
+
+    def _steps(self) -> Iterator[list[Batch]]:
+        """Gather the batches of each step. The last step of an epoch may have fewer.
+
+        All of them before the first is learned from: if one cannot be read the error comes up
+        between two steps, and what is kept then is whole.
+        """
+        batches: list[Batch] = []
+        for batch in self.batches:
+            batches.append(batch)
+            self._fetched = len(batches)
+            if self._fetched == self.recipe.accumulate:
+                self._fetched = 0
+                yield batches
+                batches = []
+        if batches:
+            self._fetched = 0
+            yield batches
 
     def _test(self, watchers: tuple[Watcher, ...]) -> bool:
         """End the epoch with the test. Returns whether there was time for it."""
@@ -246,10 +215,14 @@ class Training:
         row |= self.means.means()
         self._time()
         row["images_per_second"] = self.means.count / self.seconds_of_epoch
-        tested = evaluate(self.net, self.test_batches, self.recipe.precision, lambda: self.stopping)
+        tested = self._tested("")
+        if self.average is not None and tested is not None:
+            with self.average.swapped():
+                averaged = self._tested("_averaged")
+            tested = None if averaged is None else tested | averaged
         if tested is None:
             return False
-        row["test_loss"], row["test_accuracy"] = tested
+        row |= tested
         self._time()
         row["seconds"] = self.seconds
         self.history.append(row)
@@ -257,6 +230,14 @@ class Training:
         for watcher in watchers:
             watcher.epoch(row)
         return True
+
+    def _tested(self, suffix: str) -> Metrics | None:
+        """Test the network as it is now; None if there was no time for it."""
+        how = self.recipe.precision, lambda: self.stopping
+        found = evaluate(self.net, self.test_batches, *how)
+        if found is None:
+            return None
+        return {f"test_loss{suffix}": found[0], f"test_accuracy{suffix}": found[1]}
 
     def _time(self) -> None:
         now = time.perf_counter()
@@ -278,11 +259,12 @@ class Training:
         optimizer = self.optimizer.state_dict()
         arrays = {f"model.{name}": array for name, array in self.net.state_dict().items()}
         arrays |= {f"optimizer.{name}": array for name, array in optimizer["arrays"].items()}
-        values = {
+        place = self.batches.state_dict()
+        values: dict[str, Any] = {
             "optimizer": optimizer["values"],
             "schedule": self.schedule.state_dict()["values"],
             "scaler": self.step.scaler.state_dict(),
-            "loader": self.batches.state_dict(),
+            "loader": {**place, "batches": place["batches"] - self._fetched},
             "keys": {"seed": minigrad.random.default.seed, "drawn": minigrad.random.default.drawn},
             "means": {"sums": self.means.read(), "count": self.means.count},
             "rate": self.rate,
@@ -290,6 +272,10 @@ class Training:
             "seconds_of_epoch": self.seconds_of_epoch,
             "history": self.history,
         }
+        if self.average is not None:
+            average = self.average.state_dict()
+            arrays |= {f"average.{name}": array for name, array in average["arrays"].items()}
+            values["average"] = average["values"]
         return {"arrays": arrays, "values": values}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -307,6 +293,10 @@ class Training:
                 {"arrays": _part(arrays, "optimizer."), "values": values["optimizer"]}
             )
             self.schedule.load_state_dict({"arrays": {}, "values": values["schedule"]})
+            if self.average is not None:
+                self.average.load_state_dict(
+                    {"arrays": _part(arrays, "average."), "values": values["average"]}
+                )
             self.step.scaler.load_state_dict(values["scaler"])
             self.batches.load_state_dict(values["loader"])
             keys = minigrad.random.default
@@ -326,7 +316,7 @@ def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray
 
 
 def train(
-    net: GoogLeNet,
+    net: Network,
     recipe: Recipe,
     training: Dataset,
     test: Dataset,
@@ -340,7 +330,7 @@ def train(
 
 
 def evaluate(
-    net: GoogLeNet,
+    net: Network,
     batches: DataLoader,
     precision: str = "float32",
     stopped: Callable[[], bool] = lambda: False,
@@ -356,8 +346,3 @@ def evaluate(
             if stopped():
                 return None
     return means.means()["loss"], means.means()["correct"]
-
-
-def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the share of pictures whose largest logit is that of their label."""
-    return (logits.argmax(1) == labels.to(logits.device)).astype(np.float64).mean()

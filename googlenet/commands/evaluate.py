@@ -1,12 +1,10 @@
-"""``googlenet evaluate``: how good a finished run is, class by class, and where it errs."""
+"""``googlenet evaluate``: how good finished runs are, class by class, and where they err."""
 
-import csv
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import numpy as np
@@ -16,44 +14,42 @@ from rich.table import Table
 from rich.text import Text
 
 from googlenet.commands.errors import Usage, usage
-from googlenet.commands.options import RunPath, computing, load
+from googlenet.commands.evaluation_files import said, write
+from googlenet.commands.options import RunPath, computing, cropping, load
 from googlenet.commands.session import saying_how_to_go_on
-from googlenet.evaluation import Evaluation, examine, of_classes
-from googlenet.pictures import fingerprint, reading
-from googlenet.run_folder import CONFIG, Model, RunFolder
+from googlenet.commands.tested import Contestant, Examined, other, own, same_classes
+from googlenet.evaluation import Evaluation, Examination, Member, examine_together, sees_whole
+from googlenet.run_folder import AVERAGED
 from googlenet.sentences import printable
-from minigrad.checkpoint import write_whole
-from minigrad.data import DATASETS, Dataset, ImageFolder, open_dataset
+from minigrad.data import DATASETS
 
 TOP = 5
+WHOLE = "(by itself the run sees pictures whole; crops show things 8/7 to 11/7 as large)"
 
 EXAMPLE = """\b
 Examples:
   googlenet evaluate runs/short
   googlenet evaluate runs/short --json --threads 1
   googlenet evaluate runs/short --test-data pictures/
+  googlenet evaluate runs/short --crops 10
+  googlenet evaluate runs/short runs/other
 """
 
 
-class Examined(NamedTuple):
-    """The pictures that a network is held against."""
-
-    pictures: Dataset
-    description: str
-    own: bool  # whether they are those that the run was tested on
-    on_error: str  # what to do about one that cannot be read
-
-
 @click.command(epilog=EXAMPLE)
-@click.argument("run", type=RunPath())
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RunPath())
 @click.option(
     "--data",
-    metavar="embedded|fashion-mnist|FOLDER",
+    metavar="|".join([*DATASETS, "FOLDER"]),
     help="Other data, opened as by train: its test pictures.  [default: the run's own]",
 )
 @click.option("--test-data", metavar="FOLDER", help="A folder, of which every picture is a test.")
+@cropping
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="Folder.  [default: RUN/evaluation]"
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder.  [default: RUN/evaluation; of several runs evaluation-ensemble, in the first; "
+    "with --averaged that, and with crops their number, behind it]",
 )
 @click.option(
     "--on-error",
@@ -63,9 +59,10 @@ class Examined(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else.")
 @computing
 def evaluate(
-    run: Path,
+    runs: tuple[Path, ...],
     data: str | None,
     test_data: str | None,
+    crops: int,
     output: Path | None,
     on_error: str | None,
     as_json: bool,
@@ -73,165 +70,118 @@ def evaluate(
 ) -> None:
     """Test the network of a finished RUN: accuracy, precision and recall, and its worst mistakes.
 
+    Of several runs each is tested, and their ensemble: the mean of their probabilities. They must
+    know the same classes; all else may differ.
+
     Without --data or --test-data on the pictures that the run itself was tested on. Writes
-    evaluation.json, predictions.csv, confusion.csv, confusion.png and mistakes.png.
+    evaluation.json, predictions.csv, confusion.csv, confusion.png, calibration.png and
+    mistakes.png. Shares come with 95 % intervals (Wilson's), differences with McNemar's exact p.
     """
-    home = run if run.is_dir() else run.parent
-    folder = output or home / "evaluation"
+    folder = output or _folder(runs, crops, options["averaged"])
     if folder.exists() and not folder.is_dir():
         raise Usage(f"output: a folder was needed, but this is a file: {str(folder)!r}")
-    model, classifier = load(run, options)
+    _once(runs)
+    contestants = [Contestant(run, *load(run, options)) for run in runs]
+    same_classes(contestants)
     if data is None and test_data is None:
-        examined = _own(RunFolder(home), model)
+        examined = own(contestants)
     else:
         with usage():
-            examined = _other(data, test_data, model, home)
-    pictures = examined.pictures
+            examined = other(data, test_data, contestants)
+    members = [
+        Member(contestant.classifier, contestant.model.transform, dataset)
+        for contestant, dataset in zip(contestants, examined.datasets, strict=True)
+    ]
+    pictures = examined.datasets[0]
     labels = np.asarray(pictures.labels)  # type: ignore[attr-defined]
     skipping = saying_how_to_go_on("--on-error skip goes on without such pictures")
     with skipping, _bar(len(pictures), shown=not as_json) as seen:
-        evaluation = examine(
-            classifier, model.transform, pictures, labels, seen,
+        found = examine_together(
+            members, labels, seen, crops,
             workers=options["workers"], on_error=on_error or examined.on_error,
         )  # fmt: skip
-    result = _result(evaluation, examined, classifier.precision, classifier.batch_size)
-    _write(folder, evaluation, pictures, result)
+    result = _result(found, contestants, examined, crops)
+    write(folder, found.ensemble, pictures, result)
     if as_json:
         click.echo(json.dumps({**result, "folder": str(folder)}))
     else:
         _show(Console(), result, folder)
 
 
-def _own(folder: RunFolder, model: Model) -> Examined:
-    """Open the run's own test pictures, and make sure that they still are."""
-    if not (folder.path / CONFIG).is_file():
-        raise ValueError(
-            f"{str(folder.path)!r} does not tell what it was tested on, for there is no {CONFIG} "
-            "in it: give --data or --test-data"
-        )
-    config = folder.config()
-    asked = config["asked"]
-    for place in (asked["data"], asked["test_data"]):
-        if place not in (None, *DATASETS) and not Path(place).is_dir():
-            raise Usage(
-                f"the run's pictures were in {place!r}, and that folder is not there any more; if "
-                "it was moved, say where it is: --data FOLDER"
-            )
-    pictures, description = _open(asked["data"], asked["test_data"], model)
-    of_classes(pictures, model.classes, f"the data of {str(folder.path)!r}")
-    if fingerprint(pictures) != config["fingerprints"].get("test"):
-        raise ValueError(
-            f"the test pictures are not those that the run {str(folder.path)!r} was tested on; "
-            "--data or --test-data says that others are meant"
-        )
-    return Examined(pictures, description, True, asked.get("on_error") or "raise")
+def _folder(runs: Sequence[Path], crops: int, averaged: bool) -> Path:
+    """Name the folder for what is written."""
+    first = runs[0] if runs[0].is_dir() else runs[0].parent
+    parts = ["evaluation"]
+    parts += ["ensemble"] if len(runs) > 1 else []
+    parts += ["averaged"] if averaged or any(run.name == AVERAGED for run in runs) else []
+    parts += [f"{crops}-crops"] if crops > 1 else []
+    return first / "-".join(parts)
 
 
-def _other(data: str | None, test_data: str | None, model: Model, home: Path) -> Examined:
-    """Open other pictures, of the classes that the network knows."""
-    channels = model.net.in_channels
-    if data is None:
-        assert test_data is not None
-        pictures: Dataset = ImageFolder(test_data, **_reading(model), classes=model.classes)
-        description = f"{len(pictures)} pictures in {test_data!r}"
-    else:
-        pictures, description = _open(data, test_data, model)
-        if pictures[0][0].shape[0] != channels:
-            raise ValueError(
-                f"the pictures of {data!r} have {pictures[0][0].shape[0]} channels, but the "
-                f"network takes {channels}"
-            )
-        of_classes(pictures, model.classes, repr(data))
-    own = False
-    if (home / CONFIG).is_file():
-        own = fingerprint(pictures) == RunFolder(home).config()["fingerprints"].get("test")
-    return Examined(pictures, description, own, "raise")
-
-
-def _open(data: str, test_data: str | None, model: Model) -> tuple[Dataset, str]:
-    """Open data as ``googlenet train`` does, and return what it tests on."""
-    how = {} if data in DATASETS else _reading(model)
-    opened = open_dataset(data, test=test_data, **how)
-    return opened.test, opened.description
-
-
-def _reading(model: Model) -> dict[str, Any]:
-    return reading(model.net.image_size, model.net.in_channels)
+def _once(runs: Sequence[Path]) -> None:
+    """Refuse a run that is named twice: it would count twice."""
+    seen = set()
+    for run in runs:
+        if (real := run.resolve()) in seen:
+            raise Usage(f"the run {str(run)!r} is named twice")
+        seen.add(real)
 
 
 def _result(
-    evaluation: Evaluation, examined: Examined, precision: str, batch_size: int
+    found: Examination, contestants: Sequence[Contestant], examined: Examined, crops: int
 ) -> dict[str, Any]:
     """Sum an evaluation up, as JSON has it."""
+    evaluation, pictures = found.ensemble, examined.datasets[0]
+    classifiers = [contestant.classifier for contestant in contestants]
     return {
         "data": examined.description,
         "own_test_pictures": examined.own,
         "pictures": len(evaluation),
-        "left_out": len(examined.pictures) - len(evaluation),
-        "precision": precision,
-        "batch_size": batch_size,
-        "top1": evaluation.top(1),
-        "top5": evaluation.top(TOP),
-        "loss": evaluation.loss,
+        "left_out": len(pictures) - len(evaluation),
+        "crops": crops,
+        "weights": ", ".join(
+            dict.fromkeys("averaged" if each.model.averaged else "raw" for each in contestants)
+        ),
+        "precision": ", ".join(dict.fromkeys(each.precision for each in classifiers)),
+        "batch_size": classifiers[0].batch_size,
+        **_figures(evaluation),
+        "runs": [
+            _of_run(contestant, member, found)
+            for contestant, member in zip(contestants, found.members, strict=True)
+        ],
+        "calibration": evaluation.calibration().to_dict(),
         "classes": evaluation.per_class(),
         "confusion": evaluation.confusion.tolist(),
-        "mistakes": [_said(evaluation, place, examined.pictures) for place in evaluation.worst()],
+        "mistakes": [said(evaluation, place, pictures) for place in evaluation.worst()],
     }
 
 
-def _said(evaluation: Evaluation, place: int, pictures: Dataset) -> dict[str, Any]:
-    """Return what the network said of one picture."""
-    index, predicted = int(evaluation.indices[place]), evaluation.predicted[place]
-    true = evaluation.labels[place]
+def _figures(evaluation: Evaluation) -> dict[str, Any]:
     return {
-        "index": index,
-        "picture": _name(pictures, index),
-        "class": evaluation.classes[true],
-        "predicted": evaluation.classes[predicted],
-        "probability": float(evaluation.probabilities[place, predicted]),
-        "probability_of_class": float(evaluation.probabilities[place, true]),
+        "top1": evaluation.top(1),
+        "top1_interval": evaluation.interval(1),
+        "top5": evaluation.top(TOP),
+        "top5_interval": evaluation.interval(TOP),
+        "loss": evaluation.loss,
+        "brier": evaluation.brier,
     }
 
 
-def _name(pictures: Dataset, index: int) -> str:
-    """Name a picture: by its path, if it is a file."""
-    if isinstance(pictures, ImageFolder):
-        return str(pictures.root / pictures.files[index])
-    return f"test picture {index}"
-
-
-def _write(
-    folder: Path, evaluation: Evaluation, pictures: Dataset, result: Mapping[str, Any]
-) -> None:
-    """Write all files, once all of them are ready; ``evaluation.json``, which sums up, last."""
-    from googlenet.charts import Mistake, draw_confusion, draw_mistakes  # Matplotlib takes time
-
-    mistakes = [
-        Mistake(
-            pictures[wrong["index"]][0], wrong["class"], wrong["predicted"], wrong["probability"]
-        )
-        for wrong in result["mistakes"]
-    ]
-    said = [_said(evaluation, place, pictures) for place in range(len(evaluation))]
-    classes = evaluation.classes
-    counts = zip(classes, evaluation.confusion.tolist(), strict=True)
-    files = {
-        "predictions.csv": _csv(list(said[0]), [list(row.values()) for row in said]),
-        "confusion.csv": _csv(["is \\ taken for", *classes], [[n, *row] for n, row in counts]),
-        "confusion.png": draw_confusion(evaluation.confusion, classes),
-        "mistakes.png": draw_mistakes(mistakes),
-        "evaluation.json": (json.dumps(result, indent=2) + "\n").encode(),
+def _of_run(contestant: Contestant, member: Evaluation, found: Examination) -> dict[str, Any]:
+    """Sum up one run; of several, also how the ensemble compares with it."""
+    calibrated = member.calibration()
+    row = {
+        "run": str(contestant.run),
+        "image_size": contestant.model.net.image_size,
+        "averaged": contestant.model.averaged,
+        "whole_pictures": sees_whole(contestant.model.transform),
+        "precision": contestant.classifier.precision,
+        **_figures(member),
+        "expected_calibration_error": calibrated.error,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        write_whole(folder / name, content)
-
-
-def _csv(head: list[str], rows: list[list[Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([head, *rows])
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    if len(found.members) > 1:
+        row["ensemble_against_it"] = found.ensemble.against(member).to_dict()
+    return row
 
 
 @contextmanager
@@ -246,7 +196,7 @@ def _bar(total: int, shown: bool) -> Iterator[Any]:
 
 
 def _show(console: Console, result: Mapping[str, Any], folder: Path) -> None:
-    """Print the table, and what counts beside it."""
+    """Print the tables, and what counts beside them."""
     made = Table()
     made.add_column("class", overflow="fold")
     for name in ("pictures", "precision", "recall"):
@@ -255,15 +205,66 @@ def _show(console: Console, result: Mapping[str, Any], folder: Path) -> None:
         shares = (_percent(row["precision"]), _percent(row["recall"]))
         made.add_row(Text(printable(row["class"])), f"{row['pictures']:,}", *shares)
     console.print(made)
+    if len(result["runs"]) > 1:
+        console.print(_runs(result))
     left = f", {result['left_out']} left out" if result["left_out"] else ""
-    own = "the run's own test pictures" if result["own_test_pictures"] else "other pictures"
+    crops = f", {result['crops']} crops of each" if result["crops"] > 1 else ""
+    crops += ", averaged weights" if all(row["averaged"] for row in result["runs"]) else ""
+    whose = "the runs' own" if len(result["runs"]) > 1 else "the run's own"
+    own = f"{whose} test pictures" if result["own_test_pictures"] else "other pictures"
+    whole = any(row["whole_pictures"] for row in result["runs"])
     for line in (
         printable(result["data"]),
-        f"{result['pictures']:,} of {own}{left}",
-        f"top-1 {result['top1']:.4f}   top-5 {result['top5']:.4f}   loss {result['loss']:.4f}",
+        f"{result['pictures']:,} of {own}{left}{crops}",
+        *([WHOLE] if whole and result["crops"] > 1 else []),
+        f"{_share(result, 1)}   {_share(result, TOP)}   loss {result['loss']:.4f}",
+        _sureness(result),
         f"written into {printable(str(folder))}",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _runs(result: Mapping[str, Any]) -> Table:
+    """Return a table of the single runs, and of all together."""
+    made = Table()
+    made.add_column("run", overflow="fold")
+    for name in ("top-1", "95 %", "top-5", "loss", "all against it"):
+        made.add_column(name, justify="right", no_wrap=True)
+    rows = [(Text(printable(row["run"])), row) for row in result["runs"]]
+    for label, row in [*rows, (Text("together", style="bold"), result)]:
+        low, high = row["top1_interval"] or (1, 1)
+        against = row.get("ensemble_against_it")
+        made.add_row(
+            label, f"{row['top1']:.4f}", f"{low:.3f}–{high:.3f}", f"{row['top5']:.4f}",
+            f"{row['loss']:.4f}",
+            f"{100 * against['difference']:+.1f} points, p {_p(against['p'])}" if against else "",
+        )  # fmt: skip
+    return made
+
+
+def _share(result: Mapping[str, Any], k: int) -> str:
+    """Say how large a share is, and how sure that is."""
+    interval = result[f"top{k}_interval"]
+    if interval is None:
+        return (
+            f"top-{k} {result[f'top{k}']:.4f} (always: there are {len(result['classes'])} classes)"
+        )
+    low, high = interval
+    return f"top-{k} {result[f'top{k}']:.4f} (95 %: {low:.4f} to {high:.4f})"
+
+
+def _sureness(result: Mapping[str, Any]) -> str:
+    """Say whether the network is as sure as it should be."""
+    found = result["calibration"]
+    sure = result["top1"] + found["overconfidence"]
+    return (
+        f"{sure:.1%} sure on average, {result['top1']:.1%} right; expected calibration error "
+        f"{found['expected_calibration_error']:.1%}, Brier's score {result['brier']:.4f}"
+    )
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def _percent(share: float | None) -> str:

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 import minigrad
 from googlenet.classify import BATCH, Classifier
 from googlenet.commands.errors import Usage, usage
+from googlenet.evaluation import PROTOCOLS
 from googlenet.recipes import PRECISIONS
 from googlenet.run_folder import CONFIG, MODEL, Model, load_model
 
@@ -87,17 +88,35 @@ def computing(command: Callable) -> Callable:
                 type=click.Choice(list(PRECISIONS)),
                 help="What images between layers are kept in.  [default: as in training]",
             ),
+            click.option(
+                "--averaged",
+                is_flag=True,
+                help="Take the averaged weights, of a run whose recipe kept them.",
+            ),
         )
     ):
         command = option(command)
     return command
 
 
+def cropping(command: Callable) -> Callable:
+    """Add the option of commands that may look at a picture more than once."""
+    return click.option(
+        "--crops",
+        type=click.Choice([str(count) for count in PROTOCOLS]),
+        default="1",
+        show_default=True,
+        callback=lambda context, option, value: int(value),
+        help="Views of each picture, over which probabilities are averaged: as in training; "
+        "corners, centre and mirrored; or the paper's.",
+    )(command)
+
+
 def counted_network(command: Callable) -> Callable:
     """Add the options of commands that build a network only to look at it."""
     for option in reversed(
         (
-            click.option("--image-size", default=224, show_default=True, help="Pixels."),
+            click.option("--image-size", type=int, help="Pixels.  [default: as published]"),
             click.option("--classes", "num_classes", default=1000, show_default=True),
             click.option("--in-channels", default=3, show_default=True),
             click.option(
@@ -119,7 +138,10 @@ def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
             minigrad.set_num_threads(options["threads"])
     with usage():
         where = device_named(options["device"])
-    model = load_model(run)
+    averaged = options["averaged"]
+    model = load_model(run, averaged)
+    if averaged and not model.averaged:
+        raise Usage(f"the weights in {str(run)!r} are not averaged; name the folder of the run")
     precision = options["precision"] or model.recipe.precision
     return model, Classifier(model.net.to(where), precision, options["batch_size"])
 

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from googlenet.commands.errors import FAILURE, Usage
-from googlenet.commands.options import RunPath, computing, load
+from googlenet.commands.options import RunPath, computing, cropping, load
 from googlenet.prediction import Prediction, find_pictures
 from googlenet.prediction import predict as predictions
 from googlenet.sentences import printable, sentence
@@ -33,8 +33,11 @@ Examples:
 )
 @click.option("--json", "form", flag_value="json", help="One JSON object a line.")
 @click.option("--csv", "form", flag_value="csv", help="A line for each picture and class.")
+@cropping
 @computing
-def predict(run: Path, images: tuple[str, ...], top: int, form: str | None, **options: Any) -> None:
+def predict(
+    run: Path, images: tuple[str, ...], top: int, form: str | None, crops: int, **options: Any
+) -> None:
     """Say what IMAGES show, by the network of a finished RUN.
 
     IMAGES are files; folders, which are searched for pictures to any depth; or - for the names of
@@ -49,7 +52,8 @@ def predict(run: Path, images: tuple[str, ...], top: int, form: str | None, **op
     model, classifier = load(run, options)
     write = FORMS[form](model.classes, top)
     failed = seen = 0
-    for said in predictions(classifier, model.transform, _named(images), options["workers"]):
+    named = _named(images)
+    for said in predictions(classifier, model.transform, named, options["workers"], crops):
         seen += 1
         if said.probabilities is None:
             failed += 1

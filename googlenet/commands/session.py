@@ -1,5 +1,6 @@
 """One sitting of a training: from where its folder's checkpoint is to the end, or to a signal."""
 
+import math
 import resource
 import shlex
 import signal
@@ -14,11 +15,13 @@ import click
 import minigrad
 from googlenet.anomaly import NotFiniteError
 from googlenet.commands.errors import FAILURE, STOPPED
+from googlenet.finetuning import take_over
 from googlenet.health import Health
 from googlenet.log import Log
-from googlenet.recipes import Recipe
-from googlenet.run_folder import CHECKPOINT, RunFolder, network
+from googlenet.recipes import Recipe, differences
+from googlenet.run_folder import CHECKPOINT, Model, RunFolder, network
 from googlenet.train import Training
+from googlenet.vitals import Recorder
 from minigrad.data import ImageError, OpenedDataset
 
 
@@ -34,8 +37,10 @@ class Session:
     where : str
         The device, by its full name.
     options : dict
-        "cuda_graph", "detect_anomaly", "workers", "on_error", "every".
+        "cuda_graph", "detect_anomaly", "workers", "on_error", "every", "record".
     log : Log
+    start : Model, optional
+        A trained network to begin with.
     """
 
     def __init__(
@@ -46,10 +51,16 @@ class Session:
         where: str,
         options: dict[str, Any],
         log: Log,
+        start: Model | None = None,
     ) -> None:
         self.opened, self.where, self.options, self.log = opened, where, options, log
         minigrad.manual_seed(recipe.seed)
-        net = network(recipe, len(opened.training.classes), channels).to(where)
+        net = network(recipe, len(opened.training.classes), channels)
+        self.start, self.anew = start, list[str]()
+        if start is not None:
+            same = start.classes == tuple(opened.training.classes)
+            self.anew = take_over(net, start.net, same)
+        net.to(where)
         self.parameters = sum(parameter.size for parameter in net.parameters())
         with minigrad.cuda.device(where):
             self.training = Training(
@@ -69,15 +80,21 @@ class Session:
         ):
             begun = folder.resume(training)
             log.say("begin", self._headline(), **self._facts(folder))
+            if self.start is not None and not begun:
+                log.say("finetune", self._of_the_start(), anew=self.anew)
             if begun:
                 log.say("resumed", f"going on after {self._place()}", **self._steps())
             health = Health(
                 log.warn, training.recipe, opened.training, opened.test, training.batches
             )
+            recorders = []
+            if self.options["record"]:
+                recorders.append(Recorder(folder.path, training, log.warn))
+                folder.beside.append(recorders[0].write)
             done = len(training.history) * len(opened.training) + training.means.count
             showing = log.showing(training.recipe.epochs, len(opened.training), done)
             with self._stopping(), showing, self._explaining(folder), self._keeping(folder):
-                finished = training.run(health, log, folder)
+                finished = training.run(health, log, *recorders, folder)
                 if finished:
                     folder.finish(opened.training.classes, training.transform)
                 else:
@@ -99,6 +116,23 @@ class Session:
             f"{recipe.batch_size}, "
             + (f"{minigrad.get_num_threads()} threads" if cpu else self.where)
             + f"\ndata: {self.opened.description}"
+            + (f"\nrecipe: {self._recipe()}" if recipe.name != "default" else "")
+        )
+
+    def _recipe(self) -> str:
+        """Name the recipe, and what of it is another here."""
+        recipe = self.training.recipe
+        other = ", ".join(f"{n} {getattr(recipe, n)}" for n in differences(recipe))
+        return recipe.name + (f", but {other}" if other else "")
+
+    def _of_the_start(self) -> str:
+        """Say what was taken over of a trained network, and what stays as it is."""
+        anew = f" but for {', '.join(self.anew)}" if self.anew else ""
+        frozen = sum(p.size for p in self.training.net.parameters() if not p.requires_grad)
+        still = f"; {frozen:,} parameters are frozen" if frozen else ""
+        return (
+            f"begins with trained weights{anew}{still}; pictures are normalised as they were in "
+            "that training"
         )
 
     def _facts(self, folder: RunFolder) -> dict[str, Any]:
@@ -120,7 +154,8 @@ class Session:
         """Tell programs how far the training is."""
         place, epochs = self.training.batches.state_dict(), len(self.training.history)
         testing = place["epoch"] > epochs  # all steps of the epoch are done
-        steps = len(self.training.batches) if testing else place["batches"]
+        batches = len(self.training.batches) if testing else place["batches"]
+        steps = math.ceil(batches / self.training.recipe.accumulate)
         return {"epochs": epochs, "steps_of_epoch": steps}
 
     def _say_what_was_left_out(self) -> None:
@@ -136,15 +171,19 @@ class Session:
     def _say_how_it_ended(self, folder: RunFolder) -> None:
         result, memory = self.training.history[-1], _peak_memory()
         seconds = time.perf_counter() - self.log.started
+        averaged = result.get("test_accuracy_averaged")
+        also = "" if averaged is None else f", with averaged weights {averaged:.4f},"
+        facts = {} if averaged is None else {"test_accuracy_averaged": averaged}
         self.log.say(
             "end",
-            f"test accuracy {result['test_accuracy']:.4f} after {seconds:.0f} s, peak memory "
+            f"test accuracy {result['test_accuracy']:.4f}{also} after {seconds:.0f} s, peak memory "
             f"{memory:.2f} GiB; run folder: {folder.path}",
             run=str(folder.path),
             test_accuracy=result["test_accuracy"],
             test_loss=result["test_loss"],
             epochs=len(self.training.history),
             peak_memory_gib=memory,
+            **facts,
         )
 
     # -- what may come in between ----------------------------------------------------------------
@@ -197,7 +236,8 @@ class Session:
         place = self.training.batches.state_dict()
         if place["batches"] == 0:
             return f"at the end of epoch {place['epoch']}"
-        return f"in step {place['batches']} of epoch {place['epoch'] + 1}"
+        step = math.ceil(place["batches"] / self.training.recipe.accumulate)
+        return f"in step {step} of epoch {place['epoch'] + 1}"
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import os
 import platform
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +9,27 @@ import click
 from click.core import ParameterSource
 
 import minigrad
+from googlenet.architecture import DIALECTS, VARIANTS
+from googlenet.commands.choosing import Chosen, load_start
 from googlenet.commands.errors import Usage, usage
 from googlenet.commands.options import RunPath, device_named
 from googlenet.commands.session import Session, saying_how_to_go_on, telling_errors
+from googlenet.finetuning import weights_fingerprint
 from googlenet.labels import check_labels
 from googlenet.log import Log
 from googlenet.pictures import fingerprint, reading, some
-from googlenet.recipes import PHOTOGRAPH, PRECISIONS, Recipe, for_photographs
-from googlenet.run_folder import RunFolder
+from googlenet.recipes import PHOTOGRAPH, PRECISIONS, RECIPES, Recipe, written
+from googlenet.run_folder import Model, RunFolder
 from googlenet.screen import LOGS, open_log
 from minigrad.data import DATASETS, OpenedDataset, open_dataset
 
-DEFAULT = Recipe()
-ASKED = ("data", "test_data", "channels", "pictures", "on_error")  # that a run goes on with
+DEFAULT = RECIPES["default"].recipe
+ASKED = ("data", "test_data", "channels", "pictures", "on_error", "finetune")  # to go on with
+PLACES = ("data", "test_data", "finetune")
 MOVED = ("data", "test_data", "on_error")  # of those, what may be said anew
 GOES_WITH_RESUME = {
     "resume", "device", "threads", "workers", "cuda_graph", "every", "detect_anomaly", "kind",
-    "quiet", *MOVED,
+    "quiet", "record", *MOVED,
 }  # fmt: skip
 SKIPPING = "--on-error skip goes on without such pictures"
 
@@ -34,17 +37,35 @@ EXAMPLE = """\b
 Examples:
   googlenet train --epochs 5 --run runs/short
   googlenet train --data photographs/ --image-size 64 --epochs 30
+  googlenet train --recipe caffe --data photographs/ --set schedule_unit=epochs --set step_size=8
+  googlenet train --finetune runs/short --freeze backbone --data photographs/
   googlenet train --resume runs/short      after Ctrl-C, or whatever else stopped it
 """
 
 
+def _default(name: str) -> str:
+    return f"[default: the recipe's, {written(getattr(DEFAULT, name))}]"
+
+
 @click.command(epilog=EXAMPLE)
 @click.option(
+    "--recipe",
+    "base",
+    metavar="NAME|FILE",
+    help="Of those that `googlenet recipe list` lists, or of TOML or JSON.  [default: default]",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any hyperparameter of the recipe, see `googlenet recipe show`. May be repeated.",
+)
+@click.option(
     "--data",
-    default="embedded",
-    show_default=True,
-    metavar="embedded|fashion-mnist|FOLDER",
-    help="What to train on. A folder holds one folder of pictures for each class.",
+    metavar="|".join([*DATASETS, "FOLDER"]),
+    help="What to train on. A folder holds one folder of pictures for each class.  "
+    "[default: what the recipe is meant for: embedded]",
 )
 @click.option("--test-data", metavar="FOLDER", help="Of pictures to test on.  [default: a fifth]")
 @click.option("--channels", type=click.Choice(["1", "3"]), help="Of pictures in a folder.")
@@ -63,14 +84,14 @@ Examples:
     type=int,
     help=f"Times to go through the pictures.  [default: {DEFAULT.epochs}; a small folder, more]",
 )
-@click.option("--lr", default=DEFAULT.lr, show_default=True, help="Adam's learning rate, at most.")
+@click.option("--lr", type=float, help=f"Learning rate, at its highest.  {_default('lr')}")
 @click.option(
     "--crop",
-    default=DEFAULT.crop,
-    show_default=True,
-    help="Of photographs: the smallest share of the area that a random crop keeps.",
+    type=float,
+    help="Of photographs: the smallest share of the area that a random crop keeps.  "
+    f"{_default('crop')}",
 )
-@click.option("--seed", default=DEFAULT.seed, show_default=True, help="Same seed, same numbers.")
+@click.option("--seed", type=int, help=f"Same seed, same numbers.  {_default('seed')}")
 @click.option("--pictures", type=int, help="Train on the first so many only.  [default: all]")
 @click.option("--threads", type=int, help="How many the kernels use.  [default: all cores]")
 @click.option(
@@ -93,9 +114,8 @@ Examples:
 @click.option(
     "--precision",
     type=click.Choice(list(PRECISIONS)),
-    default=DEFAULT.precision,
-    show_default=True,
-    help="What images between layers are kept in. Mixed is for GPUs: float16, with loss scaling.",
+    help="What images between layers are kept in. Mixed is for GPUs: float16, with loss scaling.  "
+    f"{_default('precision')}",
 )
 @click.option(
     "--cuda-graph", is_flag=True, help="Record the step on a GPU, and launch all of it at once."
@@ -105,8 +125,37 @@ Examples:
     is_flag=True,
     help="On a GPU, look after every step for numbers that are not finite. (On the CPU: always.)",
 )
-@click.option("--batch-norm/--no-batch-norm", default=DEFAULT.batch_norm, show_default=True)
-@click.option("--aux-heads/--no-aux-heads", default=DEFAULT.aux_heads, show_default=True)
+@click.option(
+    "--dialect", type=click.Choice(list(DIALECTS)), help="Which GoogLeNet.  [default: paper]"
+)
+@click.option(
+    "--variant", type=click.Choice(list(VARIANTS)), help="Which modules.  [default: googlenet]"
+)
+@click.option("--stages", metavar='"3a pool …"', help="A list of modules instead of a variant's.")
+@click.option(
+    "--batch-norm/--no-batch-norm", default=None, help="[default: as the dialect; the paper's: no]"
+)
+@click.option("--aux-heads/--no-aux-heads", default=None, help="[default: as the dialect has them]")
+@click.option(
+    "--finetune",
+    type=RunPath(),
+    metavar="RUN",
+    help="Begin with the weights of a finished run, or of a file of it. Network, size and "
+    "normalisation of pictures are its; classifiers of other classes begin anew.",
+)
+@click.option(
+    "--freeze",
+    multiple=True,
+    metavar="PATTERN",
+    help="Parameters that stay as they are: backbone (all but the classifiers), conv*, "
+    "inception_3*, … May be repeated.",
+)
+@click.option(
+    "--backbone-lr",
+    type=float,
+    metavar="FACTOR",
+    help=f"Rate of all but the classifiers, times the others'.  {_default('backbone_lr')}",
+)
 @click.option("--run", type=click.Path(path_type=Path), help="Folder.  [default: runs/<time>]")
 @click.option(
     "--resume",
@@ -129,6 +178,12 @@ Examples:
     show_default=True,
     help="How to speak: a bar, lines, or an object of JSON a line. Auto: a bar on a terminal.",
 )
+@click.option(
+    "--record/--no-record",
+    default=True,
+    show_default=True,
+    help="Record what googlenet doctor reads, in less than 2% of the time.",
+)
 @click.option("--quiet", is_flag=True, help="Say only how it ended.")
 @click.pass_context
 def train(
@@ -149,26 +204,43 @@ def train(
         _refuse_options(context)
         folder = RunFolder.open(resume)
         try:
-            _go_on(folder, options, log)
+            go_on(folder, options, log)
         finally:
             folder.close()
 
 
 def _begin(options: dict[str, Any], log: Log) -> None:
-    """Begin a new run."""
+    """Begin a new run, by what was asked for."""
+    start = None if options["finetune"] is None else load_start(options["finetune"])
     with usage(), saying_how_to_go_on(SKIPPING):
-        recipe, where = _recipe(options), device_named(options["device"])
-        opened, channels = _open(options, recipe)
-        recipe = _fitting(recipe, opened, options)
+        chosen = Chosen.of(options, start)
+        device_named(options["device"])  # a mistake in it is said before data are looked at
+        options = {**options, "data": chosen.data}
+        opened, channels = open_data(options, chosen.recipe, start)
+        recipe = chosen.fitting(len(opened.training))
+    train_new(recipe, opened, channels, options, log, start)
+
+
+def train_new(
+    recipe: Recipe,
+    opened: OpenedDataset,
+    channels: int,
+    options: dict[str, Any],
+    log: Log,
+    start: Model | None = None,
+) -> None:
+    """Train a new run by a recipe, into the folder ``options["run"]``."""
+    with usage(), saying_how_to_go_on(SKIPPING):
+        where = device_named(options["device"])
         check_labels(opened.training, opened.test, log.warn)
-        session = Session(recipe, opened, channels, where, options, log)
+        session = Session(recipe, opened, channels, where, options, log, start)
     folder = RunFolder.create(options["run"])  # now that nothing is wrong with what was asked for
     try:
         folder.write_config(
             recipe,
             asked={n: options[n] for n in ASKED} | _places(options),
             data=opened.description,
-            fingerprints=_marks(opened),
+            fingerprints=_marks(opened, start),
             classes=list(opened.training.classes),
             threads=minigrad.get_num_threads(),
             device=where,
@@ -183,7 +255,7 @@ def _begin(options: dict[str, Any], log: Log) -> None:
         folder.close()
 
 
-def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
+def go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
     """Go on with a run, with the pictures it began with."""
     config, recipe = folder.config(), folder.recipe()
     if folder.finished:
@@ -195,41 +267,44 @@ def _go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
             f"there is no folder {asked['data']!r} any more; if it was moved, say where it is: "
             "--data FOLDER"
         )
-    opened, channels = _open(asked, recipe)
-    for part, mark in _marks(opened).items():
+    # The weights that it began with are in the checkpoint, if there is one.
+    source = None if folder.begun else asked.get("finetune")
+    if source is not None and not os.path.exists(source):
+        raise Usage(
+            f"the weights that the run began with were in {source!r}, and are not there any more"
+        )
+    start = None if source is None else load_start(Path(source))
+    opened, channels = open_data(asked, recipe, start)
+    for part, mark in _marks(opened, start).items():
         if config["fingerprints"].get(part) != mark:
+            what = "trained weights" if part == "weights" else f"{part} pictures"
             raise ValueError(
-                f"the {part} pictures are not those that the run {str(folder.path)!r} began with; "
+                f"the {what} are not those that the run {str(folder.path)!r} began with; "
                 "it can only go on with the same"
             )
     with saying_how_to_go_on(SKIPPING):
-        session = Session(recipe, opened, channels, device_named(options["device"]), asked, log)
+        where = device_named(options["device"])
+        session = Session(recipe, opened, channels, where, asked, log, start)
     session.run(folder)
 
 
-def _recipe(options: dict[str, Any]) -> Recipe:
-    """Make the recipe of what was asked for, and of what suits it."""
-    asked = {n: v for n, v in options.items() if hasattr(DEFAULT, n) and v is not None}
-    fitting = {} if options["data"] in DATASETS else {"image_size": PHOTOGRAPH}
-    return Recipe(**{**fitting, **asked})
-
-
-def _fitting(recipe: Recipe, opened: OpenedDataset, options: dict[str, Any]) -> Recipe:
-    """Return the recipe with batches and epochs that suit a folder, where none were asked for."""
-    if options["data"] in DATASETS:
-        return recipe
-    fitting: dict[str, Any] = for_photographs(len(opened.training))
-    return replace(recipe, **{n: v for n, v in fitting.items() if options[n] is None})
-
-
-def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
+def open_data(
+    asked: dict[str, Any], recipe: Recipe, start: Model | None = None
+) -> tuple[OpenedDataset, int]:
     """Open the data; return it and the number of channels of its pictures."""
     named = asked["data"] in DATASETS
-    channels = 1 if named else int(asked["channels"] or 3)
     if named and asked["channels"]:
         raise ValueError(f"channels goes with a folder of pictures, not with {asked['data']!r}")
+    wanted = start.net.in_channels if start is not None else 3
+    channels = int(asked["channels"] or wanted)
     how: dict[str, Any] = {} if named else reading(recipe.image_size, channels)
     opened = open_dataset(asked["data"], test=asked["test_data"], **how)
+    if named:
+        channels = int(opened.training[0][0].shape[0])
+    if start is not None and channels != wanted:
+        raise ValueError(
+            f"the pictures have {channels} channels, but the trained network takes {wanted}"
+        )
     if len(opened.test) == 0:
         raise ValueError(
             f"no class in {asked['data']!r} has a second picture to be held out for the test; "
@@ -242,19 +317,21 @@ def _open(asked: dict[str, Any], recipe: Recipe) -> tuple[OpenedDataset, int]:
 
 def _places(options: dict[str, Any]) -> dict[str, str]:
     """Say where the folders are, from wherever the run is gone on with."""
-    folders = {n: options[n] for n in ("data", "test_data") if options[n] not in (None, *DATASETS)}
+    folders = {n: options[n] for n in PLACES if options[n] not in (None, *DATASETS)}
     return {name: os.path.abspath(folder) for name, folder in folders.items()}
 
 
-def _marks(opened: OpenedDataset) -> dict[str, str]:
-    return {"training": fingerprint(opened.training), "test": fingerprint(opened.test)}
+def _marks(opened: OpenedDataset, start: Model | None) -> dict[str, str]:
+    marks = {"training": fingerprint(opened.training), "test": fingerprint(opened.test)}
+    return marks if start is None else {**marks, "weights": weights_fingerprint(start.net)}
 
 
 def _refuse_options(context: click.Context) -> None:
     """Refuse options beside --resume that the run folder decides."""
     for name in context.params:
         if _given(name) and name not in GOES_WITH_RESUME:
-            option = "--" + name.replace("_", "-")
+            known = {each.name: each.opts[0] for each in context.command.params}
+            option = known[name]
             raise click.UsageError(
                 f"{option} does not go with --resume: the run goes on as it began"
             )

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from minigrad.data.class_names import listed, read_class_names
 from minigrad.data.images import (
     MOST_PIXELS,
     SUFFIXES,
@@ -38,6 +39,10 @@ class ImageFolder:
     classes
         The names of the classes, in the order of their labels. Without them they are those of the
         folders, sorted. The test pictures of a network take those of the training pictures.
+    names
+        Readable names for the folders: a dict, or a file as `read_class_names` takes it, such as
+        ImageNet's ``LOC_synset_mapping.txt``. Then these are the names of the classes, still in the
+        order of the folders.
 
     Attributes
     ----------
@@ -45,6 +50,8 @@ class ImageFolder:
         The paths within `root`, sorted by class and name.
     labels : array
         (N,), int64.
+    folders : tuple of str
+        The folders that there are, sorted.
     reading : dict
         How pictures are read; ``read_image(path, **reading)`` reads another in the same way.
 
@@ -54,7 +61,7 @@ class ImageFolder:
         When `root` or a folder in it cannot be read.
     ValueError
         When there are no folders of classes, or one without pictures, or pictures beside them, or a
-        class that `classes` does not name.
+        class that `classes` does not name, or a folder that `names` does not.
     ImageError
         When a picture is asked for that cannot be read. `check` finds all of them before.
 
@@ -83,6 +90,7 @@ class ImageFolder:
         min_side: int | None = None,
         max_pixels: int = MOST_PIXELS,
         classes: Sequence[str] | None = None,
+        names: Mapping[str, str] | str | os.PathLike[str] | None = None,
     ) -> None:
         check_reading("ImageFolder", channels, background, min_side, max_pixels)
         self.root = Path(root)
@@ -92,21 +100,86 @@ class ImageFolder:
             "min_side": min_side,
             "max_pixels": max_pixels,
         }
-        folders = _class_folders(self.root)
-        self.classes = tuple(map(_shown, folders)) if classes is None else tuple(classes)
+        inside = _class_folders(self.root)
+        self.folders = tuple(map(_shown, inside))
+        called = self._called(names)
+        self.classes = tuple(map(called.__getitem__, self.folders) if classes is None else classes)
         label_of = {name: label for label, name in enumerate(self.classes)}
         files, labels = [], []
-        for folder in folders:
-            if _shown(folder) not in label_of:
+        for folder, shown in zip(inside, self.folders, strict=True):
+            if called[shown] not in label_of:
                 raise ValueError(
-                    f"ImageFolder: {str(self.root)!r} has a folder {folder!r}, but the classes are "
-                    f"{_listed(self.classes)}"
+                    f"ImageFolder: {str(self.root)!r} has a folder {folder!r}"
+                    + (f", called {called[shown]!r}" if called[shown] != shown else "")
+                    + f", but the classes are {listed(self.classes)}"
                 )
             pictures = _pictures(self.root / folder)
             files += [f"{folder}/{picture}" for picture in pictures]
-            labels += [label_of[_shown(folder)]] * len(pictures)
+            labels += [label_of[called[shown]]] * len(pictures)
         self.files = tuple(files)
         self.labels = np.array(labels, np.int64)
+
+    @classmethod
+    def of_files(
+        cls,
+        root: str | os.PathLike[str],
+        labels: Mapping[str, int],
+        classes: Sequence[str],
+        **reading: Any,
+    ) -> "ImageFolder":
+        """Return the pictures that lie directly in `root`, with labels that a list gives them.
+
+        Parameters
+        ----------
+        root
+            The folder.
+        labels
+            By the names of the pictures, with or without their endings.
+        classes
+            The names of the classes.
+        **reading
+            How pictures are read, as in `ImageFolder`.
+
+        Raises
+        ------
+        ValueError
+            When there are no pictures, or one that `labels` does not know.
+        """
+        options: dict[str, Any] = {
+            "channels": 3,
+            "background": WHITE,
+            "min_side": None,
+            "max_pixels": MOST_PIXELS,
+            **reading,
+        }
+        check_reading("ImageFolder", **options)
+        made = object.__new__(cls)
+        made.root, made.folders, made.classes = Path(root), (), tuple(classes)
+        made.reading = {**options, "background": list(options["background"])}
+        made.files = tuple(_pictures(made.root))
+        found = [labels.get(n, labels.get(os.path.splitext(n)[0], -1)) for n in made.files]
+        unknown = [n for n, label in zip(made.files, found, strict=True) if label < 0]
+        if unknown:
+            raise ValueError(
+                f"ImageFolder: {len(unknown)} pictures in {str(root)!r} have no label "
+                f"({listed(unknown)})"
+            )
+        made.labels = np.array(found, np.int64)
+        return made
+
+    def _called(self, names: Mapping[str, str] | str | os.PathLike[str] | None) -> dict[str, str]:
+        """Return the name of each folder."""
+        if names is None:
+            return {folder: folder for folder in self.folders}
+        if not isinstance(names, Mapping):
+            return read_class_names(names, self.folders)
+        missing = [folder for folder in self.folders if folder not in names]
+        if missing:
+            raise ValueError(f"ImageFolder: names has no name for the folder {listed(missing)}")
+        called = {folder: names[folder] for folder in self.folders}
+        if len(set(called.values())) < len(called):
+            raise ValueError(f"ImageFolder: names calls two folders the same: {called}"[:500])
+        return called
 
     def __len__(self) -> int:
         return len(self.files)
@@ -150,6 +223,7 @@ class ImageFolder:
         chosen = [range(len(self))[index] for index in indices]
         part = object.__new__(type(self))
         part.root, part.reading, part.classes = self.root, self.reading, self.classes
+        part.folders = self.folders
         part.files = tuple(self.files[index] for index in chosen)
         part.labels = self.labels[chosen]
         return part
@@ -193,7 +267,7 @@ def _class_folders(root: Path) -> list[str]:
     stray = [entry.name for entry in entries if _is_picture(entry)]
     if stray:
         raise ValueError(
-            f"ImageFolder: {len(stray)} pictures lie directly in {str(root)!r} ({_listed(stray)}), "
+            f"ImageFolder: {len(stray)} pictures lie directly in {str(root)!r} ({listed(stray)}), "
             f"but each must lie in the folder of its class"
         )
     folders = [entry.name for entry in entries if _is_folder(entry)]
@@ -214,7 +288,7 @@ def _pictures(folder: Path) -> list[str]:
         raise ValueError(
             f"ImageFolder: the class folder {str(folder)!r} holds no pictures "
             f"({', '.join(SUFFIXES)})"
-            + (f", but folders ({_listed(inner)}): is the root one too high?" if inner else "")
+            + (f", but folders ({listed(inner)}): is the root one too high?" if inner else "")
         )
     return pictures
 
@@ -254,12 +328,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _shown(name: str) -> str:
     """Return a file's name as text that can be printed, also where it is not UTF-8."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    """Return a few names in quotes."""
-    more = ", …" if len(names) > most else ""
-    return ", ".join(repr(name) for name in names[:most]) + more
 
 
 def _ticket(seed: int, file: str) -> bytes:

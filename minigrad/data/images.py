@@ -26,11 +26,23 @@ from PIL import (
     WebPImagePlugin,
 )
 
-__all__ = ["MOST_PIXELS", "SUFFIXES", "WHITE", "ImageError", "check_reading", "read_image"]
+__all__ = [
+    "MOST_PIXELS",
+    "SUFFIXES",
+    "SUFFIXES_OF",
+    "WHITE",
+    "ImageError",
+    "check_reading",
+    "picture_format",
+    "read_image",
+]
 
-SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"
-)  # fmt: skip
+# The endings of each format, the usual one first. (Phones write a JPEG with more in it as MPO.)
+SUFFIXES_OF = {
+    "JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "GIF": (".gif",),
+    "WEBP": (".webp",), "TIFF": (".tif", ".tiff"), "PPM": (".ppm", ".pgm"),
+}  # fmt: skip
+SUFFIXES = tuple(suffix for suffixes in SUFFIXES_OF.values() for suffix in suffixes)
 WHITE = (255, 255, 255)
 MOST_PIXELS = 2**26  # 67 million; in three channels, four bytes a pixel inside Pillow, 256 MiB
 
@@ -148,6 +160,28 @@ def read_image(
         raise _refusal(path, error) from (None if isinstance(error, ImageError) else error)
 
 
+def picture_format(path: str | os.PathLike[str]) -> str | None:
+    """Return the format that a file begins in, a key of `SUFFIXES_OF`, whatever its name says.
+
+    None is returned of a file that is in none of them, or cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("L", (4, 3)).save(folder + "/picture.jpg", format="PNG")
+    ...     picture_format(folder + "/picture.jpg")
+    'PNG'
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            return _format(file.read(16))
+    except OSError:
+        return None
+
+
 def check_reading(
     name: str, channels: int, background: Sequence[int], min_side: int | None, max_pixels: int
 ) -> None:
@@ -174,13 +208,20 @@ def _identified(file: BinaryIO) -> ImageFile.ImageFile:
     This is what `PIL.Image.open` does, without its limit on pixels, which warns before it refuses
     and is one for the whole process.
     """
-    start = file.read(16)
+    name = _format(file.read(16))
+    if name is None:
+        raise ImageError(f"is not a picture in one of the formats {', '.join(FORMATS)}")
+    file.seek(0)
+    return Image.OPEN[name][0](file, "")
+
+
+def _format(start: bytes) -> str | None:
+    """Return the format that begins with these bytes."""
     for name in FORMATS:
-        factory, accept = Image.OPEN[name]
+        accept = Image.OPEN[name][1]
         if accept is not None and accept(start) is True:
-            file.seek(0)
-            return factory(file, "")
-    raise ImageError(f"is not a picture in one of the formats {', '.join(FORMATS)}")
+            return name
+    return None
 
 
 def _upright(image: Image.Image) -> Image.Image:

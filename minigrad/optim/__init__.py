@@ -1,7 +1,9 @@
-"""Optimisers, schedules for their learning rates, groups of parameters, gradient clipping."""
+"""Optimisers, schedules of their rates, groups, clipping, averages of weights and gradients."""
 
+from minigrad.optim.accumulation import GradientAccumulator
 from minigrad.optim.adadelta import Adadelta
 from minigrad.optim.adam import Adam, AdamW
+from minigrad.optim.averaging import WeightAverage
 from minigrad.optim.clipping import clip_grad_norm_, clip_grad_value_
 from minigrad.optim.groups import groups_by_name
 from minigrad.optim.one_cycle import OneCycleLR
@@ -27,6 +29,7 @@ __all__ = [
     "CosineLR",
     "ExponentialLR",
     "GradScaler",
+    "GradientAccumulator",
     "LambdaLR",
     "MultiStepLR",
     "OneCycleLR",
@@ -35,6 +38,7 @@ __all__ = [
     "RMSprop",
     "Schedule",
     "StepLR",
+    "WeightAverage",
     "clip_grad_norm_",
     "clip_grad_value_",
     "groups_by_name",

@@ -70,6 +70,14 @@ extern "C" __global__ void adadelta(
     data[i] = p - lr * change;
 }
 
+// See minigrad.optim.WeightAverage: by the share `weight` towards `value`.
+extern "C" __global__ void average(Index count, Real* data, const Real* value, Real weight) {
+    Index i = THREAD;
+    if (i >= count) return;
+    Real a = data[i];
+    data[i] = a + weight * (value[i] - a);
+}
+
 // Part of the square of a norm: thread i of `count` sums every count-th number from number i on.
 extern "C" __global__ void squares(Index count, const Real* x, Index size, double* partial) {
     Index i = THREAD;

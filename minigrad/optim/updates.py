@@ -93,6 +93,14 @@ def adadelta(data, gradient, square, moved, lr, rho, eps, weight_decay):
     _update(_adadelta, data, gradient, [square, moved], lr, rho, 1 - rho, eps, weight_decay)
 
 
+def average(data, value, weight):
+    """Move `data` in place by the share `weight` towards `value`.
+
+    See `minigrad.optim.WeightAverage`. Means of gradients, over several batches, are made so too.
+    """
+    _update(_average, data, value, [], weight)
+
+
 def squares(gradient):
     """Sum the squares of a gradient in parts, whose sum is the square of its norm: → (P,).
 
@@ -275,6 +283,14 @@ def _adadelta(first, last, p, g, s, u, lr, rho, rest, eps, weight_decay):
         change = np.sqrt(u[i] + eps) / np.sqrt(s[i] + eps) * slope
         u[i] = rho * u[i] + rest * change * change
         p[i] -= lr * change
+
+
+@kernel
+def _average(first, last, a, x, weight):
+    start, end = first * BLOCK, min(last * BLOCK, len(a))
+    a, x = a[start:end], x[start:end]
+    for i in range(len(a)):
+        a[i] += weight * (x[i] - a[i])
 
 
 @kernel

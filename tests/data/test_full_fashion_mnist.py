@@ -135,7 +135,10 @@ def test_another_dataset_of_the_same_form_is_not_taken_for_it(small):
 def test_the_cache_lies_at_home_if_nothing_else_is_said(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", "/home/someone")
-    assert str(published.cache_folder()) == "/home/someone/.cache/minigrad/fashion-mnist"
+    assert (
+        str(published.cache_folder("fashion-mnist"))
+        == "/home/someone/.cache/minigrad/fashion-mnist"
+    )
 
 
 def test_the_embedded_subset_looks_nowhere(small):

@@ -62,11 +62,17 @@ def test_a_class_called_test_is_a_class(tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "complaint"),
     [
-        ("mnist", {}, "no dataset and no folder 'mnist'; the datasets are embedded, fashion-mnist"),
+        (
+            "mnist",
+            {},
+            "no dataset and no folder 'mnist'; the datasets are embedded, fashion-mnist, c",
+        ),
         ("embedded", {"root": "x"}, "root does not go with 'embedded'"),
+        ("embedded", {"names": "x"}, "names does not go with 'embedded'"),
+        ("cifar10", {"ground_truth": "x"}, "ground_truth does not go with 'cifar10'"),
         ("embedded", {"channels": 3}, "channels does not go with 'embedded'"),
         ("fashion-mnist", {"test": "x"}, "test does not go with 'fashion-mnist'"),
-        (".", {"root": "x"}, "root goes with 'fashion-mnist', not with a folder"),
+        (".", {"root": "x"}, "root goes with 'fashion-mnist', 'cifar10', 'cifar100', not"),
     ],
 )
 def test_what_does_not_go_together_is_refused(name, options, complaint, tmp_path, monkeypatch):

@@ -43,6 +43,7 @@ EVERY_KIND = [
     RandomCrop((2, 1), padding=2),
     RandomHorizontalFlip(),
     RandomResizedCrop((4, 3)),
+    RandomResizedCrop(4, interpolation="random"),
     Compose([RandomHorizontalFlip(), RandomCrop(1, padding=1), ToFloat()]),
 ]
 

@@ -35,7 +35,7 @@ def test_numbers_survive_being_written_down(mean, std):
     [
         (
             None,
-            "a dict was needed whose .* one of CenterCrop, Compose, .*but it is None",
+            "a dict was needed whose .* one of CenterCrop, ColorJitter, Compose, .*but it is None",
         ),
         ({}, "but it is {}"),
         ({"transform": "Rotate"}, "one of CenterCrop.* but it is {'transform': 'Rotate'}"),

@@ -300,6 +300,35 @@ CASES = [
     Case("too many pictures", TRAIN + "--pictures 6000", "pictures must lie between 1 and", 2),
     Case("images too small", TRAIN + "--image-size 16", "image_size must be an integer of at", 2),
     Case("no rate", TRAIN + "--lr -1", "lr must be a number above 0, got -1.0", 2),
+    # Recipes, and weights to begin with.
+    Case("no such recipe", TRAIN + "--recipe caff", "there is no recipe 'caff': did you mean", 2),
+    Case("no such file of a recipe", TRAIN + "--recipe a.toml", "there is no recipe 'a.toml'", 2),
+    Case("a recipe to show that is none", "recipe show nix", "there is no recipe 'nix'. There", 2),
+    Case(
+        "a recipe that is no TOML", TRAIN + "--recipe a.toml", "'a.toml': ", 2,
+        lambda: Path("a.toml").write_text("lr") and None,
+    ),
+    Case(
+        "a recipe with a value that means nothing", TRAIN + "--recipe a.json",
+        "'a.json': lr must be a number above 0, got 'fast'", 2,
+        lambda: Path("a.json").write_text('{"lr": "fast"}') and None,
+    ),
+    Case("a recipe whose pictures nobody has", TRAIN + "--recipe paper", "meant for ImageNet", 2),
+    Case(
+        "no such hyperparameter", TRAIN + "--set learning_rte=1",
+        "a recipe has no hyperparameter 'learning_rte'", 2,
+    ),
+    Case("a hyperparameter that changes nothing", TRAIN + "--set rho=0.5", "rho changes noth", 2),
+    Case("no such weights", TRAIN + "--finetune gone", "finetune: there is no run 'gone'", 2),
+    Case("weights of a run not finished", TRAIN + "--finetune runs/stopped", "is not finished", 1),
+    Case(
+        "weights of another number of channels", TRAIN + "--finetune runs/animals --data embedded",
+        "the pictures have 1 channels, but the trained network takes 3", 2,
+    ),
+    Case(
+        "damaged weights", TRAIN + "--finetune runs/animals --data pictures",
+        f"'{MODEL}' is damaged", 1, flip(MODEL, -9),
+    ),
     Case("no such option", EVALUATE + "--jsn", "No such option", 2),
     Case("no picture given", "predict runs/animals", "Missing argument 'IMAGES...'", 2),
     Case("no such command", "evaluat runs/animals", "Did you mean 'evaluate'?", 2),

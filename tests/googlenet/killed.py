@@ -6,12 +6,14 @@ written. Then the weights must be the same, byte for byte, and so must all figur
 time.
 
     python -m tests.googlenet.killed --kills 100 --seed 1
+    python -m tests.googlenet.killed --kills 20 --options="--set average=ema --set accumulate=3"
 """
 
 import argparse
 import csv
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -60,12 +62,13 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=float, default=7.0, help="seconds that a part may run")
+    parser.add_argument("--options", default="", help="of googlenet train, for both runs")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     seen: Counter = Counter()
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
-        length = ("--epochs", str(options.epochs))
+        length = ("--epochs", str(options.epochs), *shlex.split(options.options))
         undisturbed = start(*TRAIN, *length, "--run", str(whole))
         print(undisturbed.communicate()[0])
         process = start(*TRAIN, *length, "--run", str(killed))
@@ -89,10 +92,9 @@ def main() -> int:
         print(f"killed {kills} times: {dict(seen)}")
         if kills < options.kills:
             print("it was finished before that: more --epochs")
-        same = (whole / "model.safetensors").read_bytes() == (
-            killed / "model.safetensors"
-        ).read_bytes()
-        print("weights:", "identical" if same else "DIFFERENT")
+        files = sorted(path.name for path in whole.glob("*.safetensors"))
+        same = all((whole / n).read_bytes() == (killed / n).read_bytes() for n in files)
+        print(*files, "identical" if same else "DIFFERENT")
         alike = figures(whole) == figures(killed)
         print("figures:", "identical" if alike else "DIFFERENT")
         print("left behind:", sorted(path.name for path in killed.iterdir()))

@@ -15,6 +15,7 @@ from googlenet.architecture import (
     Conv,
     Pool,
     design,
+    head_pool,
     out_size,
     parse_stages,
     placed,
@@ -91,6 +92,23 @@ def test_dialects_pool_as_their_sources_do():
     assert [p.kernel_size for p in pools["torchvision"]] == [3, 3, 3, 2]
     assert [(p.kernel_size, p.ceil_mode, p.padding) for p in pools["cifar"]] == [(3, False, 1)] * 2
     assert {p.stride for group in pools.values() for p in group} == {2}
+
+
+def test_a_single_pool_is_no_last_one():
+    """Torchvision's 2×2 pool is that from 14×14 to 7×7; with one pool between modules it is not."""
+    found = [s for s in design("torchvision", stages="3a pool 5b").stages if s.name == "pool3"]
+    assert [pool.kernel_size for pool in found] == [3]
+
+
+@pytest.mark.parametrize(
+    ("side", "pool", "given"),
+    [(14, 5, 4), (16, 5, 4), (17, None, 4), (13, None, 4), (4, None, 4), (2, None, 2)],
+)
+def test_heads_pool_as_the_paper_does_where_that_gives_4x4(side, pool, given):
+    (head, _) = design("paper").heads
+    found, into = head_pool(head, side)
+    assert (found and found.kernel_size, into) == (pool, given)
+    assert head_pool(design("torchvision").heads[0], side) == (None, given)
 
 
 # -- every network runs --------------------------------------------------------------------------
@@ -177,7 +195,7 @@ def test_first_weights_are_those_of_the_dialect():
     assert not net.classifier.bias.data.any()
     net = GoogLeNet(3, 1, 32, dialect="torchvision", generator=np.random.default_rng(0))
     assert net.inception_4e.conv_3x3.weight.data.std() == pytest.approx(0.01, rel=0.02)
-    assert set(INITS) == {"xavier", "he", "normal", "default"}
+    assert set(INITS) == {"xavier", "he", "normal", "default", "inception"}
 
 
 # -- lists of modules ------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def trained(tmp_path_factory):
 def test_train_leaves_a_whole_run(trained):
     folder, _ = trained
     names = {path.name for path in folder.iterdir()}
-    assert names == {"config.json", "metrics.csv", "curves.png", "model.safetensors"}
+    assert names == {"config.json", "metrics.csv", "vitals.json", "curves.png", "model.safetensors"}
     config = json.loads((folder / "config.json").read_text())
     assert config["recipe"]["epochs"] == 2
     assert config["threads"] == 1

@@ -12,14 +12,18 @@ from PIL import Image
 import minigrad
 from googlenet import GoogLeNet
 from googlenet.classify import Classifier, probabilities
-from googlenet.evaluation import Evaluation
+from googlenet.evaluation import Evaluation, examine, wilson
+from googlenet.run_folder import load_model
 from minigrad.data import open_dataset
 from tests.googlenet.tiny import call, photographs, tiny, train  # noqa: F401 (a fixture)
 
-FILES = {"evaluation.json", "predictions.csv", "confusion.csv", "confusion.png", "mistakes.png"}
+FILES = {
+    "evaluation.json", "predictions.csv", "confusion.csv", "confusion.png", "calibration.png",
+    "mistakes.png",
+}  # fmt: skip
 LOGITS = np.array([[3, 1, 0], [2, 0, 1], [0, 1, 0], [1, 1, 5], [0, 4, 9]], np.float32)
 LABELS = np.array([0, 1, 1, 2, 1])
-EXAMPLE = Evaluation(("a", "b", "c"), np.arange(5), LABELS, LOGITS)
+EXAMPLE = Evaluation.of_logits(("a", "b", "c"), np.arange(5), LABELS, LOGITS)
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +58,25 @@ def test_figures_by_hand():
 
 
 def test_a_class_without_pictures_has_no_recall():
-    some = Evaluation(("a", "b", "c"), np.arange(2), LABELS[:2] * 0, LOGITS[:2])
+    some = Evaluation.of_logits(("a", "b", "c"), np.arange(2), LABELS[:2] * 0, LOGITS[:2])
     assert [row["recall"] for row in some.per_class()] == [1.0, None, None]
     assert [row["precision"] for row in some.per_class()] == [1.0, None, None]
 
 
 def test_of_equal_logits_the_first_counts():
     """As `argmax` does, so that top 1 is the accuracy of training."""
-    flat = Evaluation(("a", "b"), np.arange(2), np.array([0, 1]), np.zeros((2, 2), np.float32))
+    flat = Evaluation.of_logits(
+        ("a", "b"), np.arange(2), np.array([0, 1]), np.zeros((2, 2), np.float32)
+    )
     assert flat.top(1) == 0.5
     assert flat.predicted.tolist() == [0, 0]
 
 
 def test_numbers_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="not finite"):
-        Evaluation(("a", "b"), np.arange(1), np.array([0]), np.array([[np.nan, 0]], np.float32))
+        Evaluation.of_logits(
+            ("a", "b"), np.arange(1), np.array([0]), np.array([[np.nan, 0]], np.float32)
+        )
 
 
 def test_probabilities_of_large_logits():
@@ -204,3 +212,159 @@ def test_predict_gives_to_the_bit_what_evaluate_does(runs, tmp_path, batch_size)
         for row, prediction in zip(rows, found, strict=True):
             assert row["probability"] == prediction["probability"]  # all digits
             assert row["predicted"] == prediction["class"]
+
+
+def test_default_figures_and_more(runs, tmp_path):
+    """What was there stays; beside it intervals, calibration, and the run."""
+    done = call("evaluate", runs / "clothes", "--output", tmp_path / "out")
+    result = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    low, high = result["top1_interval"]
+    assert (low, high) == wilson(round(1000 * result["top1"]), 1000)
+    assert f"top-1 {result['top1']:.4f} (95 %: {low:.4f} to {high:.4f})" in done.out
+    assert sum(result["calibration"]["counts"]) == 1000
+    assert 0 <= result["calibration"]["expected_calibration_error"] <= 1
+    (run,) = result["runs"]
+    assert run["run"] == str(runs / "clothes")
+    assert run["top1"] == result["top1"]
+    assert run["whole_pictures"] is True
+    assert "ensemble_against_it" not in run
+    assert result["crops"] == 1
+    with Image.open(tmp_path / "out" / "calibration.png") as image:
+        assert min(image.size) > 300
+
+
+def test_top_5_of_three_classes_says_nothing(runs, tmp_path):
+    done = call("evaluate", runs / "animals", "--output", tmp_path / "out")
+    assert "top-5 1.0000 (always: there are 3 classes)" in done.out
+    result = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert result["top5_interval"] is None
+    assert result["runs"][0]["whole_pictures"] is False
+
+
+def test_crops_of_the_command(runs):
+    """10 crops: other figures, those of the library, in a folder of their own."""
+    done = call("evaluate", runs / "animals", "--crops", "10")
+    assert done.code == 0, done.err
+    assert "10 crops of each" in done.out
+    assert "sees pictures whole" not in done.out
+    written = json.loads((runs / "animals" / "evaluation-10-crops/evaluation.json").read_text())
+    model = load_model(runs / "animals")
+    config = json.loads((runs / "animals" / "config.json").read_text())
+    pictures = open_dataset(config["asked"]["data"], channels=3, min_side=128).test
+    labels = np.asarray(pictures.labels)
+    found = examine(Classifier(model.net), model.transform, pictures, labels, crops=10)
+    assert written["loss"] == found.loss
+    assert written["crops"] == 10
+    assert found.loss != examine(Classifier(model.net), model.transform, pictures, labels).loss
+    done = call("evaluate", runs / "animals", "--crops", "11")
+    assert done.code == 2
+
+
+def test_crops_of_pictures_that_are_seen_whole(runs, tmp_path):
+    some = tmp_path / "some"
+    for label, name in enumerate(("Bag", "Coat")):
+        (some / name).mkdir(parents=True)
+        Image.fromarray(open_dataset().test[label][0][0]).save(some / name / "0.png")
+    done = call("evaluate", runs / "clothes", "--test-data", some, "--crops", 144,
+                "--output", tmp_path / "out")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "144 crops of each" in done.out
+    assert "sees pictures whole" in done.out
+
+
+@pytest.fixture(scope="module")
+def ensemble(runs):
+    train(
+        runs / "again", "--data", runs / "photographs", "--pictures", "12", "--batch-size", "2",
+        "--lr", "0.01", "--seed", "3", "--crop", "1",
+    )  # fmt: skip
+    return runs / "animals", runs / "again"
+
+
+def test_an_ensemble(ensemble, tmp_path):
+    """Each run as it is alone, and the mean of what they say."""
+    done = call("evaluate", *ensemble)
+    assert done.code == 0, done.err
+    folder = ensemble[0] / "evaluation-ensemble"
+    assert {path.name for path in folder.iterdir()} == FILES
+    result = json.loads((folder / "evaluation.json").read_text())
+    assert "together" in done.out
+    assert "the runs' own test pictures" in done.out
+    tables, rights = [], []
+    for run, row in zip(ensemble, result["runs"], strict=True):
+        call("evaluate", run, "--output", tmp_path / run.name)
+        alone = json.loads((tmp_path / run.name / "evaluation.json").read_text())
+        for name in ("top1", "top1_interval", "loss", "brier", "precision"):
+            assert row[name] == alone[name]
+        assert row["run"] == str(run)
+        with open(tmp_path / run.name / "predictions.csv") as file:
+            tables.append(list(csv.DictReader(file)))
+        rights.append(np.array([line["class"] == line["predicted"] for line in tables[-1]]))
+    with open(folder / "predictions.csv") as file:
+        together = list(csv.DictReader(file))
+    for line, first, second in zip(together, *tables, strict=True):
+        mean = (float(first["probability_of_class"]) + float(second["probability_of_class"])) / 2
+        assert float(line["probability_of_class"]) == pytest.approx(mean, rel=1e-12)
+    right = np.array([line["class"] == line["predicted"] for line in together])
+    for row, own in zip(result["runs"], rights, strict=True):
+        against = row["ensemble_against_it"]
+        assert against["better"] == (right & ~own).sum()
+        assert against["worse"] == (own & ~right).sum()
+        assert against["difference"] == pytest.approx(result["top1"] - row["top1"])
+
+
+def test_an_ensemble_of_what_does_not_go_together(runs, ensemble, tmp_path):
+    first, second = ensemble
+    other = tmp_path / "other"
+    photographs(tmp_path / "pictures", classes=("cat", "cow", "owl"), each=8)
+    options = ("--pictures", "12", "--batch-size", "2")
+    train(other, "--data", tmp_path / "pictures", *options)
+    for given, sentence in (
+        ((first, other), "has the class 'dog' where"),
+        ((first, runs / "clothes"), "knows 3 classes and"),
+        ((first, second, first), "is named twice"),
+        ((first, runs / "none"), "there is no run"),
+    ):
+        done = call("evaluate", *given)
+        assert done.code == 2, done.err
+        assert sentence in done.err
+    photographs(tmp_path / "more", each=9)
+    elsewhere = train(tmp_path / "elsewhere", "--data", tmp_path / "more", *options)
+    done = call("evaluate", first, elsewhere)
+    assert done.code == 2
+    assert "was tested on other pictures than" in done.err
+    done = call("evaluate", first, elsewhere, "--test-data", tmp_path / "more", "--json",
+                "--output", tmp_path / "out")  # fmt: skip
+    assert done.code == 0, done.err
+    result = json.loads(done.out)
+    assert (result["pictures"], result["own_test_pictures"]) == (27, False)
+
+
+def test_averaged_weights(runs, tmp_path):
+    """Those of the run's other file: as training tested them, and beside the raw ones."""
+    run = train(
+        tmp_path / "run", "--data", runs / "photographs", "--pictures", "12", "--batch-size", "2",
+        "--lr", "0.01", "--set", "average=mean",
+    )  # fmt: skip
+    raw = json.loads(call("evaluate", run, "--json").out)
+    done = call("evaluate", run, "--averaged", "--json")
+    assert done.code == 0, done.err
+    averaged = json.loads(done.out)
+    assert averaged["folder"] == str(run / "evaluation-averaged")
+    assert (raw["runs"][0]["averaged"], averaged["runs"][0]["averaged"]) == (False, True)
+    with open(run / "metrics.csv") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert averaged["loss"] == pytest.approx(float(last["test_loss_averaged"]), rel=1e-5)
+    assert averaged["loss"] != raw["loss"]
+    by_name = json.loads(call("evaluate", run / "averaged.safetensors", "--json").out)
+    assert by_name["loss"] == averaged["loss"]
+    assert by_name["folder"] == averaged["folder"]
+    both = json.loads(call("evaluate", run, run / "averaged.safetensors", "--json").out)
+    assert [raw["weights"], both["weights"]] == ["raw", "raw, averaged"]
+    assert [row["loss"] for row in both["runs"]] == [raw["loss"], averaged["loss"]]
+    done = call("evaluate", run / "model.safetensors", "--averaged")
+    assert done.code == 2
+    assert "are not averaged" in done.err
+    done = call("evaluate", runs / "animals", "--averaged")
+    assert done.code == 1
+    assert "has no averaged weights" in done.err

@@ -256,7 +256,7 @@ def test_models_of_odd_content(runs):
                 given = model.transform(image, np.random.default_rng(0))
             if np.isfinite(given).all():  # else a strange normalisation, that was asked for
                 logits = Classifier(model.net, batch_size=1).logits([given])
-                Evaluation(model.classes, np.arange(1), np.zeros(1, int), logits)
+                Evaluation.of_logits(model.classes, np.arange(1), np.zeros(1, int), logits)
 
 
 def test_configs_of_odd_content(runs):

@@ -182,3 +182,14 @@ def test_the_order_of_reading_does_not_matter(place):
     one, four = (call(*options, "--workers", n) for n in ("1", "4"))
     assert one.out == four.out
     assert np.unique([line.split(",")[0] for line in one.out.splitlines()]).size == 16
+
+
+def test_crops(place):
+    """Means over ten crops; the order of threads and the size of batches change nothing visible."""
+    one = call("predict", place / "run", place / "pictures", "--csv")
+    ten = call("predict", place / "run", place / "pictures", "--csv", "--crops", "10")
+    again = call(
+        "predict", place / "run", place / "pictures", "--csv", "--crops", "10", "--workers", "4"
+    )
+    assert ten.code == 0, ten.err
+    assert ten.out == again.out != one.out

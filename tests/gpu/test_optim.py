@@ -267,3 +267,31 @@ def test_gradients_on_several_devices_are_refused():
     parameters = [with_gradients(place, np.float32, 1)[1] for place in ("cpu", "cuda")]
     with pytest.raises(ValueError, match="clip_grad_norm_: the gradients lie on cpu and cuda:0"):
         optim.clip_grad_norm_(parameters, 1.0)
+
+
+# -- averages ------------------------------------------------------------------------------------
+
+
+@dtypes
+def test_averages_as_on_the_cpu_and_they_follow_the_network(dtype):
+    layer, rng = nn.Linear(5, 4).astype(dtype), np.random.default_rng(0)
+    average = optim.WeightAverage(layer, decay=0.9)
+    seen = []
+    for step in range(6):
+        if step == 2:
+            layer.to("cuda")  # where the averages so far have to come along
+        value = rng.standard_normal((4, 5)).astype(dtype)
+        layer.weight.data[...] = on_gpu(value) if step >= 2 else value
+        average.update()
+        seen.append(value)
+    got = average.weights()["weight"]
+    assert is_gpu_array(got)
+    counts = 0.9 ** np.arange(6)[::-1]
+    wanted = np.tensordot(counts, np.stack(seen), 1) / counts.sum()
+    assert_close(got, wanted.astype(dtype), dtype)
+    with average.swapped():
+        assert layer.weight.device == "cuda:0"
+        assert_close(layer.weight.data, wanted.astype(dtype), dtype)
+        layer.to("cpu")
+    assert layer.weight.device == "cpu"
+    np.testing.assert_array_equal(layer.weight.data, seen[-1])

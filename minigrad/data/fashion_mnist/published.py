@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from minigrad.data.cache import cache_folder
+
 if TYPE_CHECKING:
     from minigrad.data.download import Progress
 
@@ -84,7 +86,7 @@ def find(train: bool, progress: "Progress | None" = None) -> Path:
     from minigrad.data.download import DownloadError, download  # http, ssl: 15 ms
 
     try:
-        cache = cache_folder()
+        cache = cache_folder("fashion-mnist")
         for name in names:
             addresses = [address + name for address in ADDRESSES]
             download(addresses, cache / name, FILES[name].size, FILES[name].sha256, progress)
@@ -96,12 +98,6 @@ def find(train: bool, progress: "Progress | None" = None) -> Path:
             f"megabytes, which was tried just now: {error}"
         ) from error
     return cache
-
-
-def cache_folder() -> Path:
-    """Return where downloaded files are kept: in ``$XDG_CACHE_HOME``, or in ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(base) / "minigrad" / "fashion-mnist"
 
 
 def check_array(path: Path, array: np.ndarray) -> None:

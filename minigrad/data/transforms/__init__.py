@@ -18,11 +18,18 @@ than the other way round. The usual way of a photograph into a network of 224 pi
 The transforms here can be written down, ``transform.to_dict()``, and made again from that by
 `transform_from_dict`. Their names and parameters are torchvision's.
 
-`geometry` moves pixels, `values` changes what they say, `compose` puts transforms in a row, and
+`geometry` moves pixels, `colour` changes colours, `values` turns bytes into numbers, `paper` puts
+together what GoogLeNet's authors did, `compose` puts transforms in a row, and
 `base` is what all of them share.
 """
 
 from minigrad.data.transforms.base import Transform
+from minigrad.data.transforms.colour import (
+    ColorJitter,
+    RandomGrayscale,
+    RandomLighting,
+    RandomPhotometricDistort,
+)
 from minigrad.data.transforms.compose import Compose, transform_from_dict
 from minigrad.data.transforms.geometry import (
     CenterCrop,
@@ -32,19 +39,25 @@ from minigrad.data.transforms.geometry import (
     RandomResizedCrop,
     Resize,
 )
+from minigrad.data.transforms.paper import paper_augmentation
 from minigrad.data.transforms.values import Normalize, ToFloat, to_float
 
 __all__ = [
     "CenterCrop",
+    "ColorJitter",
     "Compose",
     "Normalize",
     "Pad",
     "RandomCrop",
+    "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomLighting",
+    "RandomPhotometricDistort",
     "RandomResizedCrop",
     "Resize",
     "ToFloat",
     "Transform",
+    "paper_augmentation",
     "to_float",
     "transform_from_dict",
 ]

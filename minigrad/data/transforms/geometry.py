@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+# What the paper draws from: bilinear, area, nearest neighbour and cubic, as Pillow calls them.
+RANDOM: tuple[Interpolation, ...] = ("bilinear", "box", "nearest", "bicubic")
 MOST_PIXELS = 2**27  # of a resized image; a file of 1×100,000 must not become 224×22,400,000
 TRIES = 10  # to fit a random window into an image, as torchvision does
 
@@ -186,7 +188,8 @@ class RandomResizedCrop(Recorded):
         The least and the greatest width / height; its logarithm is drawn evenly. Where no such
         window fits in ten tries, the largest one in the middle is taken.
     interpolation
-        As in `Resize`.
+        As in `Resize`; or "random", one of bilinear, box (area), nearest and bicubic for each
+        image, all equally likely, as in the paper.
 
     Source
     ------
@@ -202,11 +205,11 @@ class RandomResizedCrop(Recorded):
     size: int | tuple[int, int]
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    interpolation: Interpolation = "bilinear"
+    interpolation: Interpolation | Literal["random"] = "bilinear"
 
     def __post_init__(self) -> None:
         check_size("RandomResizedCrop", self.size)
-        _check_interpolation("RandomResizedCrop", self.interpolation)
+        _check_interpolation("RandomResizedCrop", self.interpolation, "random")
         _check_range("RandomResizedCrop", "scale", self.scale, most=1.0)
         _check_range("RandomResizedCrop", "ratio", self.ratio, most=math.inf)
 
@@ -215,7 +218,9 @@ class RandomResizedCrop(Recorded):
         _check_pixels("RandomResizedCrop", image)
         top, left, height, width = self.window(image.shape[1], image.shape[2], rng)
         window = image[:, top : top + height, left : left + width]
-        return _resized(window, *_pair(self.size), self.interpolation)
+        random = self.interpolation == "random"
+        interpolation = RANDOM[rng.integers(len(RANDOM))] if random else self.interpolation
+        return _resized(window, *_pair(self.size), interpolation)
 
     def window(self, H: int, W: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
         """Draw (top, left, height, width) in an image of H×W pixels."""
@@ -282,11 +287,11 @@ def _check_pixels(name: str, image: np.ndarray) -> None:
         )
 
 
-def _check_interpolation(name: str, interpolation: str) -> None:
-    if interpolation not in get_args(Interpolation):
+def _check_interpolation(name: str, interpolation: str, *more: str) -> None:
+    known = (*get_args(Interpolation), *more)
+    if interpolation not in known:
         raise ValueError(
-            f"{name}: interpolation must be one of {', '.join(get_args(Interpolation))}, but is "
-            f"{interpolation!r}"
+            f"{name}: interpolation must be one of {', '.join(known)}, but is {interpolation!r}"
         )
 
 

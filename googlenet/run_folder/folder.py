@@ -1,15 +1,4 @@
-"""What a training run leaves behind, and what of it is needed to go on with it or to use it.
-
-A run folder holds
-
-- ``config.json``: the recipe, the data, and what it ran on;
-- ``metrics.csv``, ``curves.png``: the figures of every epoch, and a picture of them;
-- ``checkpoint.safetensors``: while the run is not finished, all that it takes to go on;
-- ``model.safetensors``: when it is, the weights, and all that it takes to use them.
-
-Every file is written aside and renamed: whenever a run is killed, each of them is the old one or
-the new one, and whole.
-"""
+"""The folder of a run: what is written into it, and what is read to go on."""
 
 import csv
 import fcntl
@@ -17,27 +6,26 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from googlenet.anomaly import check_arrays
-from googlenet.model import GoogLeNet
+from googlenet.architecture import ARCHITECTURES
 from googlenet.place import check_place
-from googlenet.recipes import Recipe
+from googlenet.recipes import Recipe, from_mapping
 from googlenet.sentences import in_one_line
 from googlenet.train import Metrics, RunningMean, Training
 from minigrad import checkpoint
-from minigrad.data import Transform, transform_from_dict
+from minigrad.data import Transform
 
-ARCHITECTURE = "googlenet"
+VERSIONED = ("minigrad-googlenet", "numpy", "numba")
 CONFIG, METRICS, CURVES = "config.json", "metrics.csv", "curves.png"
 CHECKPOINT, MODEL, LOCK = "checkpoint.safetensors", "model.safetensors", ".lock"
+AVERAGED = "averaged.safetensors"
 ASKED = ("data", "test_data", "channels")  # by which a run opens its pictures again
 
 
@@ -56,6 +44,7 @@ class RunFolder:
     def __init__(self, path: Path, every: float = 30.0) -> None:
         self.path, self.every = path, every
         self.training: Training | None = None  # whose checkpoints are written
+        self.beside: list[Callable[[], None]] = []  # what writes its own file with each of them
         self._written = time.monotonic()
         self._lock: io.TextIOWrapper | None = None
 
@@ -131,8 +120,7 @@ class RunFolder:
 
     def write_config(self, recipe: Recipe, **facts: Any) -> None:
         """Write what was asked for, and what it ran on."""
-        versions = {name: version(name) for name in ("numpy", "numba")}
-        content = {"recipe": asdict(recipe), **facts, "versions": versions}
+        content = {"recipe": asdict(recipe), **facts, "versions": versions()}
         checkpoint.save_json(self.path / CONFIG, content)
 
     def write_metrics(self, history: Sequence[Metrics]) -> None:
@@ -156,10 +144,12 @@ class RunFolder:
         state = self.training.state_dict()
         check_arrays(state["arrays"], "the checkpoint")
         metadata = {
-            "architecture": ARCHITECTURE,
+            "architecture": self.training.recipe.architecture,
             "run": self._identity(),
             "training": json.dumps(state["values"]),
         }
+        for write in self.beside:
+            write()
         checkpoint.save(self.path / CHECKPOINT, state["arrays"], metadata)
         self._written = time.monotonic()
 
@@ -172,14 +162,12 @@ class RunFolder:
         check_arrays(training.net.state_dict(), "the model")
         self.write_metrics(training.history)
         checkpoint.write_whole(self.path / CURVES, draw(training.history))
-        metadata = {
-            "architecture": ARCHITECTURE,
-            "run": self._identity(),
-            "recipe": json.dumps(asdict(training.recipe)),
-            "classes": json.dumps(list(classes)),
-            "in_channels": str(training.net.in_channels),
-            "transform": json.dumps(transform.to_dict()),  # type: ignore[attr-defined]
-        }
+        metadata = model_metadata(training.recipe, classes, training.net.in_channels, transform)
+        metadata["run"] = self._identity()
+        if training.average is not None:  # first: a run with a model is finished
+            averaged = training.average.weights()
+            check_arrays(averaged, "the averaged model")
+            checkpoint.save(self.path / AVERAGED, averaged, {**metadata, "weights": "averaged"})
         checkpoint.save(self.path / MODEL, training.net.state_dict(), metadata)
         (self.path / CHECKPOINT).unlink(missing_ok=True)
 
@@ -209,12 +197,17 @@ class RunFolder:
 
     def recipe(self) -> Recipe:
         """Read the recipe of the run."""
-        return recipe_from(self.config().get("recipe"), self.path / CONFIG)
+        return from_mapping(self.config().get("recipe"), self.path / CONFIG)
 
     @property
     def finished(self) -> bool:
         """Whether the last epoch is over and the model written."""
         return (self.path / MODEL).is_file()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return (self.path / CHECKPOINT).is_file()
 
     def resume(self, training: Training) -> bool:
         """Go to where the run was when its last checkpoint was written.
@@ -233,7 +226,7 @@ class RunFolder:
         if not path.is_file():
             return False
         arrays, metadata = checkpoint.load(path)
-        _check_architecture(path, metadata)
+        check_architecture(path, metadata)
         self.check_own(path, metadata)
         if "training" not in metadata:
             raise ValueError(f"{str(path)!r} is no checkpoint: it does not say how far it is")
@@ -273,123 +266,43 @@ class RunFolder:
             raise BlockingIOError(f"another process is training in {str(self.path)!r}") from None
 
 
-@dataclass
-class Model:
-    """A trained network, and what it takes to use it.
-
-    Attributes
-    ----------
-    net : GoogLeNet
-    recipe : Recipe
-    classes : tuple of str
-    transform : Transform
-        From a picture (C, H, W) of bytes to what the network takes.
-    """
-
-    net: GoogLeNet
-    recipe: Recipe
-    classes: tuple[str, ...]
-    transform: Transform
+def model_metadata(
+    recipe: Recipe, classes: Sequence[str], channels: int, transform: Transform
+) -> dict[str, str]:
+    """Put down what it takes to use the weights of a network, and what they were written by."""
+    return {
+        "architecture": recipe.architecture,
+        "recipe": json.dumps(asdict(recipe)),
+        "classes": json.dumps(list(classes)),
+        "in_channels": str(channels),
+        "transform": json.dumps(transform.to_dict()),  # type: ignore[attr-defined]
+        "versions": json.dumps(versions()),
+    }
 
 
-def load_model(path: str | Path) -> Model:
-    """Read the model of a finished run.
-
-    Parameters
-    ----------
-    path : path
-        Of the run folder, or of its ``model.safetensors``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    ValueError
-        If the file is damaged, of another architecture, or its parts do not fit each other.
-    """
-    path = Path(path)
-    file = path / MODEL if path.is_dir() else path
-    if path.is_dir() and not file.is_file():
-        if (path / CONFIG).is_file():
-            raise FileNotFoundError(
-                f"the run {str(path)!r} is not finished: googlenet train --resume {path}"
-            )
-        raise FileNotFoundError(f"{str(path)!r} is no run folder: there is no {MODEL} in it")
-    state, metadata = checkpoint.load(file)
-    _check_architecture(file, metadata)
-    if path.is_dir() and (path / CONFIG).is_file():
-        RunFolder(path).check_own(file, metadata)
-    try:
-        parts = {name: json.loads(metadata[name]) for name in ("recipe", "classes", "transform")}
-        channels = int(metadata["in_channels"])
-    except (KeyError, ValueError, RecursionError) as error:
-        raise ValueError(f"{str(file)!r} does not say what it is a model of ({error!r})") from None
-    recipe, classes = recipe_from(parts["recipe"], file), parts["classes"]
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ValueError(f"{str(file)!r}: the classes must be a list of names, got {classes!r}")
-    try:
-        if channels not in (1, 3):
-            raise ValueError(f"in_channels must be 1 or 3, got {channels}")
-        transform = transform_from_dict(parts["transform"])
-        _try(transform, channels, recipe.image_size)
-        net = network(recipe, len(classes), channels)
-        net.load_state_dict(state)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{str(file)!r}: {in_one_line(error)}") from None
-    return Model(net.eval(), recipe, tuple(classes), transform)
+def versions() -> dict[str, str]:
+    """Return the versions of what computes; of what is not installed but only there, "unknown"."""
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
 
 
-def _try(transform: Transform, channels: int, size: int) -> None:
-    """Make sure that a transform gives what a network takes, before anybody counts on it."""
-    blank = np.zeros((channels, 48, 64), np.uint8)
-    given, needed = transform(blank, np.random.default_rng(0)), (channels, size, size)
-    if given.shape != needed or given.dtype != np.float32 or not np.isfinite(given).all():
-        raise ValueError(
-            f"the transform gives {given.dtype} of shape {given.shape}; the network takes finite "
-            f"float32 of shape {needed}"
-        )
-
-
-def network(recipe: Recipe, classes: int, channels: int) -> GoogLeNet:
-    """Build the network that a recipe trains."""
-    return GoogLeNet(
-        num_classes=classes,
-        in_channels=channels,
-        image_size=recipe.image_size,
-        aux_heads=recipe.aux_heads,
-        dropout=recipe.dropout,
-        aux_dropout=recipe.aux_dropout,
-        batch_norm=recipe.batch_norm,
-        init="he",
-    )
-
-
-def recipe_from(content: Any, file: Path) -> Recipe:
-    """Make a recipe of what a file says.
+def check_architecture(file: Path, metadata: Mapping[str, str]) -> None:
+    """Refuse a file of weights of another network.
 
     Raises
     ------
     ValueError
-        Naming the file and what is wrong in it.
+        Naming the file.
     """
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{str(file)!r} holds no recipe")
-    known = {field.name for field in fields(Recipe)}
-    unknown = sorted(set(content) - known)
-    if unknown:
-        raise ValueError(f"{str(file)!r}: the recipe has unknown options {', '.join(unknown)}")
-    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in content.items()}
-    try:
-        return Recipe(**values)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{str(file)!r}: {error}") from None
-
-
-def _check_architecture(file: Path, metadata: Mapping[str, str]) -> None:
     found = metadata.get("architecture")
-    if found != ARCHITECTURE:
+    if found not in ARCHITECTURES:
         what = f"is of the architecture {found!r}" if found else "does not say its architecture"
-        raise ValueError(f"{str(file)!r} {what}; {ARCHITECTURE!r} was needed")
+        raise ValueError(f"{str(file)!r} {what}; one of {', '.join(ARCHITECTURES)} was needed")
 
 
 def _fresh() -> Path:
