@@ -2,8 +2,11 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
+from examples.microscope import export, kernels
+from examples.microscope import page as pages
 from tests.examples.browser import Page
 
 VIEWS = ("convolution", "pool", "inception")
@@ -239,6 +242,23 @@ def test_numbers_can_be_read_on_their_colours(started, path, scheme):
     assert min(page.screen.evaluate(contrasts)) >= 4.5
     page.choose("direction", "forward")
     assert min(page.screen.evaluate(contrasts)) >= 4
+    page.close()
+
+
+def test_a_kernel_and_a_picture_of_ones_own_are_what_it_opens_with(started, tmp_path):
+    noise = np.random.default_rng(1).random((12, 12)).round(1).astype(np.float32)
+    shown = export.Picture("<b>noise</b>", "drawn", noise)
+    data = export.everything(shown, kernels.own("0 1 -1 0.5")) | {"start": "own"}
+    (tmp_path / "own.html").write_text(pages.page(data))
+    page = Page(started, tmp_path / "own.html")
+    assert page.screen.locator("#badge").get_attribute("data-agrees") == "true"
+    assert page.screen.locator("#preset").input_value() == "own"
+    assert page.screen.locator("input[name=size]:checked").input_value() == "2"
+    wanted = noise[:-1, 1:] - noise[1:, :-1] + noise[1:, 1:] / 2
+    np.testing.assert_allclose(page.values("output-grid"), wanted, atol=1e-6)
+    assert "<b>noise</b> (drawn)" in page.screen.locator("footer").text_content()
+    page.choose("size", 3)  # in which it does not come
+    assert page.screen.locator("#convolution-agreement").get_attribute("data-agrees") == "true"
     page.close()
 
 
