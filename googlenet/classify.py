@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import minigrad
-from googlenet.model import GoogLeNet, in_precision
+from googlenet.model import Network, in_precision
 from googlenet.recipes import PRECISIONS
 
 BATCH = 32  # pictures that are computed at once, if nothing else is asked for
@@ -21,7 +21,7 @@ class Classifier:
 
     Parameters
     ----------
-    net : GoogLeNet
+    net : Network
         Where it lies, it computes.
     precision : {"float32", "mixed", "mixed-bfloat16"}
         What images between layers are kept in.
@@ -29,7 +29,7 @@ class Classifier:
         Of what is computed at once; smaller batches are filled up with zeros.
     """
 
-    def __init__(self, net: GoogLeNet, precision: str = "float32", batch_size: int = BATCH) -> None:
+    def __init__(self, net: Network, precision: str = "float32", batch_size: int = BATCH) -> None:
         if precision not in PRECISIONS:
             names = ", ".join(PRECISIONS)
             raise ValueError(f"precision must be one of {names}, got {precision!r}")

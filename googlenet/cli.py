@@ -18,6 +18,7 @@ from googlenet.commands.runs import runs
 from googlenet.commands.study import study
 from googlenet.commands.summary import diff, summary
 from googlenet.commands.train import train
+from googlenet.commands.weights import export_weights, import_weights
 from googlenet.sentences import sentence
 
 EXAMPLES = """\b
@@ -68,6 +69,7 @@ def cli(debug: bool) -> None:
 
 for command in (
     train, recipe, evaluate, predict, crops, runs, doctor, compare_runs, study, summary, diff, data,
+    import_weights, export_weights,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -6,8 +6,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from googlenet.drawing import plt, png
 
-HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}
-COLOURS = {"logits": "#1f4e9c", "aux_4a": "#e08e2b", "aux_4d": "#3a9d6e"}
+HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d", "aux": "auxiliary"}
+COLOURS = {"logits": "#1f4e9c", "aux_4a": "#e08e2b", "aux_4d": "#3a9d6e", "aux": "#e08e2b"}
 
 AVERAGED = "#b03060"
 

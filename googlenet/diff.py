@@ -122,9 +122,10 @@ def _merged(first: list[str], second: list[str]) -> list[str]:
 
 def _settings(a: Network, b: Network) -> dict[str, tuple[Any, Any]]:
     """Return what differs beside the stages."""
-    names = ("norm", "bias", "dropout", "aux_dropout", "init")
+    names = ("image_size", "norm", "bias", "dropout", "aux_dropout", "aux_weight", "init")
     sides = [
-        {name: getattr(net.design, name) for name in names}
+        {name: getattr(net.design, name) for name in names[1:]}
+        | {"image_size": net.image_size}
         | {"dropout": net.dropout.p, "aux_dropout": net.aux_dropout, "init": net.init}
         for net in (a, b)
     ]

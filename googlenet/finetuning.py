@@ -23,7 +23,7 @@ from minigrad import nn
 from minigrad.data import Compose, Normalize, ToFloat, Transform
 
 BACKBONE = "backbone"
-SHAPING = ("dialect", "variant", "stages", "batch_norm")  # what weights need to fit
+SHAPING = ("architecture", "dialect", "variant", "stages", "batch_norm")  # what weights need to fit
 TAKEN = (*SHAPING, "aux_heads", "dropout", "aux_dropout", "image_size")
 
 
@@ -190,7 +190,7 @@ def take_over(net: nn.Module, trained: nn.Module, same_classes: bool) -> list[st
 
 
 def _is_of_head(name: str) -> bool:
-    return name.startswith("aux_")
+    return name.startswith("aux")  # aux_4a and aux_4d, and Inception v3's aux
 
 
 def _is_within(name: str, layers: Iterable[str]) -> bool:

@@ -19,7 +19,7 @@ from googlenet.train import HEADS, Metrics, RunningMean
 
 QUIET = {"end", "stopped", "error"}  # what is said all the same
 STYLES = {"end": "bold", "warning": "yellow"}
-WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8}  # of the columns of their losses
+WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8, "aux": 9}  # of the columns of their losses
 # Columns of the test, and their widths. With averaged weights there is no room for the loss.
 TESTED = {"test_loss": ("test loss", 10), "test_accuracy": ("test acc", 9)}
 TESTED_TWICE = {"test_accuracy": ("test acc", 9), "test_accuracy_averaged": ("averaged", 10)}

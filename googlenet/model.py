@@ -1,6 +1,5 @@
-"""Networks: modules built from the descriptions of `googlenet.architecture`."""
+"""GoogLeNet, and any network: modules built from the descriptions of `googlenet.architecture`."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from googlenet.architecture import (
     Pool,
     Step,
 )
+from googlenet.first_weights import INITS
 from googlenet.recipes import PRECISIONS
 from minigrad import Tensor, nn
 from minigrad import functional as F
@@ -144,7 +144,7 @@ class Network(nn.Module):
         Shares dropped before the classifier of the main and of the auxiliary heads. None: as
         published.
     init : str, optional
-        How weights begin: one of `INITS`. None: as published.
+        How weights begin: one of `googlenet.first_weights.INITS`. None: as published.
     generator : numpy.random.Generator, optional
         Draws the first weights. Without one, the default stream of `minigrad.manual_seed` does.
 
@@ -240,6 +240,9 @@ class Network(nn.Module):
                 f"{self._called}: images must be at least {least} pixels high "
                 f"and wide, got {x.shape[2]}×{x.shape[3]}"
             )
+        for side in {*x.shape[2:]} - {self.image_size}:  # do the branches of all modules fit?
+            for _ in architecture.walk(self.design.stages, self.in_channels, side):
+                pass
         if self.training and self.aux_heads and x.shape[2:] != (self.image_size, self.image_size):
             raise ValueError(
                 f"{self._called}: its auxiliary heads were built for images of {self.image_size}×"
@@ -316,60 +319,6 @@ def _build(row: architecture.Stage, in_channels: int, **options: Any) -> nn.Modu
             return nn.LocalResponseNorm(size, alpha, beta, k)
 
 
-def _begin_he(net: Network, generator: np.random.Generator) -> None:
-    """Draw weights so that signals stay alive through 22 layers of ReLU without batch norm.
-
-    He's normal distribution. The classifiers begin smaller, so that no class is preferred much
-    before anything was learned.
-    """
-    for name, module in _with_weights(net):
-        if name.endswith("classifier"):
-            nn.init.normal_(module.weight, 0.0, 0.01, generator)
-        else:
-            nn.init.he_normal_(module.weight, generator)
-        _constant_bias(module, 0.0)
-
-
-def _begin_xavier(net: Network, generator: np.random.Generator) -> None:
-    """Draw weights as Caffe's GoogLeNet does: Xavier's uniform distribution, and biases of 0.2.
-
-    Those of the classifiers are 0.
-    """
-    for name, module in _with_weights(net):
-        nn.init.xavier_uniform_(module.weight, generator)
-        _constant_bias(module, 0.0 if name.endswith("classifier") else 0.2)
-
-
-def _begin_normal(net: Network, generator: np.random.Generator) -> None:
-    """Draw weights as torchvision's GoogLeNet does: normally, with a deviation of 0.01.
-
-    Biases stay as the layers drew them.
-    """
-    for _, module in _with_weights(net):
-        nn.init.normal_(module.weight, 0.0, 0.01, generator)
-
-
-def _begin_default(net: Network, generator: np.random.Generator) -> None:
-    """Leave weights as the layers drew them: evenly from ±1/√fan_in, as PyTorch does."""
-
-
-INITS: dict[str, Callable[[Network, np.random.Generator], None]] = {
-    "xavier": _begin_xavier,
-    "he": _begin_he,
-    "normal": _begin_normal,
-    "default": _begin_default,
-}
-
-
-def _with_weights(net: Network) -> list[tuple[str, Any]]:
-    return [(n, m) for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-
-
-def _constant_bias(module: Any, value: float) -> None:
-    if module.bias is not None:
-        nn.init.constant_(module.bias, value)
-
-
 def in_precision(images: Tensor, precision: str) -> Tensor:
     """Return a batch in the dtype of a precision: itself, if it is that already."""
     wanted = PRECISIONS[precision]
@@ -381,7 +330,8 @@ def loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the loss that training lowers, and each head's own.
 
-    Total = main + 0.3 · aux_4a + 0.3 · aux_4d, each the cross-entropy of its logits.
+    Total = main + 0.3 · aux_4a + 0.3 · aux_4d, each the cross-entropy of its logits; of Inception
+    v3, main + 0.4 · aux.
 
     Parameters
     ----------
@@ -390,7 +340,7 @@ def loss(
     target : integer array (N,)
     label_smoothing : float
     aux_weight : float
-        Of the auxiliary heads.
+        Of the auxiliary heads: `Architecture.aux_weight`, where it is not the paper's.
 
     Returns
     -------

@@ -1,23 +1,31 @@
 """Networks by name, as commands take them: a dialect with what is changed, or a run's.
 
-``paper``, ``torchvision``, ``cifar:short2``, ``cifar:3a pool 5b``, ``paper+bn``, ``cifar-bn``.
+``paper``, ``torchvision``, ``cifar:short2``, ``cifar:3a pool 5b``, ``paper+bn``, ``cifar-bn``; and
+the networks after GoogLeNet, ``inception-bn`` and ``inception-v3``.
 """
 
 from pathlib import Path
+from typing import Any
 
 from googlenet.architecture import DIALECTS, VARIANTS, read_stages
+from googlenet.inception import NETWORKS, build
 from googlenet.model import GoogLeNet, Network
 from googlenet.run_folder import CONFIG, MODEL, RunFolder, load_model, network
 
+LATER = [name for name in NETWORKS if name != "googlenet"]
 SWITCHES = {"+bn": True, "-bn": False}
 HOW = (
     f"a dialect ({', '.join(DIALECTS)}), with :VARIANT ({', '.join(VARIANTS)}) or :STAGES behind "
-    "it and +bn or -bn at the end; or the folder of a run"
+    f"it and +bn or -bn at the end; {' or '.join(LATER)}; or the folder of a run"
 )
 
 
 def named(
-    name: str, num_classes: int, in_channels: int, image_size: int, aux_heads: bool = True
+    name: str,
+    num_classes: int,
+    in_channels: int,
+    image_size: int | None = None,
+    aux_heads: bool = True,
 ) -> Network:
     """Build a network by its name.
 
@@ -25,8 +33,10 @@ def named(
     ----------
     name : str
         See above; or the path of a run, of which classes, channels and size are its own.
-    num_classes, in_channels, image_size, aux_heads
+    num_classes, in_channels, aux_heads
         As in `Network`.
+    image_size : int, optional
+        None: as published.
 
     Raises
     ------
@@ -40,6 +50,11 @@ def named(
     """
     if is_run(name):
         return _of_run(Path(name))
+    size: dict[str, Any] = {} if image_size is None else {"image_size": image_size}
+    if name in LATER:
+        return build(
+            name, num_classes=num_classes, in_channels=in_channels, aux_heads=aux_heads, **size
+        )
     rest, batch_norm = name, None
     for ending, switch in SWITCHES.items():
         if name.endswith(ending):
@@ -51,8 +66,8 @@ def named(
     if modules not in VARIANTS and modules:
         variant, stages = "googlenet", stages_named(modules)
     return GoogLeNet(
-        num_classes, in_channels, image_size, aux_heads,
-        batch_norm=batch_norm, dialect=dialect, variant=variant, stages=stages,
+        num_classes, in_channels, aux_heads=aux_heads,
+        batch_norm=batch_norm, dialect=dialect, variant=variant, stages=stages, **size,
     )  # fmt: skip
 
 

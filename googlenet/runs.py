@@ -33,7 +33,7 @@ class Run:
     name, path : str
     when : str
         When it was begun, by the date of its ``config.json``, in ISO 8601, local time.
-    state : {"finished", "stopped", "training", "damaged"}
+    state : {"finished", "stopped", "training", "damaged", "imported"}
     note : str
         How far it is, or what is damaged.
     data : str
@@ -114,6 +114,13 @@ def _look(path: Path, when: float, check: bool) -> Run:
     )
     try:
         os.listdir(path)
+        if (path / MODEL).is_file() and not (path / CONFIG).is_file():
+            metadata, run.parameters = _header(path / MODEL)
+            if "imported" in metadata:  # weights of somebody else's training
+                run.state, run.note = "imported", f"from {metadata['imported']}"
+                if check:
+                    checkpoint.load(path / MODEL)
+                return run
         config = RunFolder(path).config()
         run.data, run.epochs = config["asked"]["data"], RunFolder(path).recipe().epochs
         _add_metrics(run, path / METRICS)

@@ -6,7 +6,7 @@ import numpy as np
 
 import minigrad
 from googlenet.anomaly import Lookout, NotFiniteError
-from googlenet.model import GoogLeNet, in_precision, loss
+from googlenet.model import Network, in_precision, loss
 from googlenet.recipes import Recipe
 from minigrad import Tensor, optim
 
@@ -22,7 +22,7 @@ class Step:
 
     Parameters
     ----------
-    net : GoogLeNet
+    net : Network
     recipe : Recipe
     optimizer : Optimizer
     schedule : Schedule
@@ -36,7 +36,7 @@ class Step:
 
     def __init__(
         self,
-        net: GoogLeNet,
+        net: Network,
         recipe: Recipe,
         optimizer: optim.Optimizer,
         schedule: optim.Schedule,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rich.table import Table
 
 from googlenet import architecture
-from googlenet.architecture import LRN, PRINTED, Branches, Conv, Placed, Printed, Step
+from googlenet.architecture import LRN, PRINTED, Branches, Conv, Placed, Printed, Stage, Step
 from googlenet.model import AuxiliaryHead, Network
 from minigrad import nn
 
@@ -130,8 +130,9 @@ def _stage(net: Network, step: Step) -> Row:
         conv = isinstance(layer.layer, Conv)
         channels = layer.layer.out_channels if isinstance(layer.layer, Conv) else layer.in_channels
         numbers += channels * layer.out_size**2 * (arrays if conv else 1)
-    if isinstance(step.stage, LRN | Branches):  # the concatenation
+    if isinstance(step.stage, LRN):
         numbers += step.out_channels * step.out_size**2
+    numbers += _concatenated(step.stage, step.in_channels, step.in_size)
     return Row(
         step.stage.name,
         (step.out_channels, step.out_size, step.out_size),
@@ -139,6 +140,22 @@ def _stage(net: Network, step: Step) -> Row:
         sum(map(multiply_adds, layers)),
         FLOAT * numbers,
     )
+
+
+def _concatenated(stage: Stage, channels: int, size: int) -> int:
+    """Count the numbers that a stage's concatenations return, those within branches included."""
+    if not isinstance(stage, Branches):
+        return 0
+    numbers = architecture.out_channels(stage, channels) * architecture.out_size(stage, size) ** 2
+    for branch in stage.branches:
+        width, side = channels, size
+        for layer in branch:
+            numbers += _concatenated(layer, width, side)
+            width, side = (
+                architecture.out_channels(layer, width),
+                architecture.out_size(layer, side),
+            )
+    return numbers
 
 
 def _head(net: Network, step: Step) -> Row:

@@ -19,7 +19,7 @@ import numpy as np
 
 import minigrad
 from googlenet.finetuning import freeze, keep_statistics
-from googlenet.model import GoogLeNet, in_precision
+from googlenet.model import Network, in_precision
 from googlenet.optimization import average_for, groups, optimizer_for, schedule_for
 from googlenet.pictures import transforms
 from googlenet.recipes import Recipe
@@ -29,7 +29,7 @@ from minigrad import functional as F
 from minigrad.data import DataLoader, Dataset
 
 Metrics = dict[str, float]
-HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d"}  # what people call them
+HEADS = {"logits": "main", "aux_4a": "4a", "aux_4d": "4d", "aux": "aux"}  # what people call them
 
 
 class Watcher(Protocol):
@@ -80,7 +80,7 @@ class Training:
 
     Parameters
     ----------
-    net : GoogLeNet
+    net : Network
         Where it lies, the training runs. Parameters that the recipe freezes are frozen.
     recipe : Recipe
     training, test : Dataset
@@ -107,7 +107,7 @@ class Training:
 
     def __init__(
         self,
-        net: GoogLeNet,
+        net: Network,
         recipe: Recipe,
         training: Dataset,
         test: Dataset,
@@ -201,12 +201,11 @@ class Training:
         for batch in self.batches:
             batches.append(batch)
             self._fetched = len(batches)
-            last = self.batches.state_dict()["batches"] == len(self.batches)
-            if last or self._fetched == self.recipe.accumulate:
+            if self._fetched == self.recipe.accumulate:
                 self._fetched = 0
                 yield batches
                 batches = []
-        if batches:  # those after them were left out, none of their pictures could be read
+        if batches:
             self._fetched = 0
             yield batches
 
@@ -317,7 +316,7 @@ def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray
 
 
 def train(
-    net: GoogLeNet,
+    net: Network,
     recipe: Recipe,
     training: Dataset,
     test: Dataset,
@@ -331,7 +330,7 @@ def train(
 
 
 def evaluate(
-    net: GoogLeNet,
+    net: Network,
     batches: DataLoader,
     precision: str = "float32",
     stopped: Callable[[], bool] = lambda: False,

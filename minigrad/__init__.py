@@ -3,7 +3,7 @@
 The public face: everything here is defined elsewhere and only named again.
 """
 
-from minigrad import checkpoint, cuda, data, functional, nn, optim, random
+from minigrad import checkpoint, cuda, data, functional, graph, nn, optim, random
 from minigrad.autograd import AnomalyError, detect_anomaly, is_recording, no_grad
 from minigrad.cpu import empty_cache, get_num_threads, on_compile, set_num_threads
 from minigrad.cuda import allow_tf32
@@ -33,6 +33,7 @@ __all__ = [
     "from_dlpack",
     "functional",
     "get_num_threads",
+    "graph",
     "is_recording",
     "kernels",
     "manual_seed",

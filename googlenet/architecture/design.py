@@ -33,6 +33,8 @@ class Architecture:
     init : str
     smallest : int
         Pixels of the smallest images.
+    aux_weight : float
+        Of each auxiliary head's loss in the total.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Architecture:
     aux_dropout: float
     init: str
     smallest: int
+    aux_weight: float = AUX_WEIGHT
 
 
 def design(

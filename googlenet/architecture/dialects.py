@@ -41,7 +41,7 @@ class Dialect(NamedTuple):
         What auxiliary heads look like: on 4a and on 4d, where there are such modules.
     dropout, aux_dropout : float
     init : str
-        How weights begin: see `googlenet.model.INITS`.
+        How weights begin: see `googlenet.first_weights.INITS`.
     smallest : int
         Pixels of the smallest images.
     source : str

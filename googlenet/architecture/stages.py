@@ -149,7 +149,7 @@ def out_size(stage: Stage, size: int) -> int:
             if len(set(sizes)) != 1:
                 raise ValueError(
                     f"stage {name}: its branches give maps of different sides, {sizes}, from "
-                    f"maps of {size}×{size}"
+                    f"maps of {size}×{size}: use images of another size (224, or a multiple of 32)"
                 )
             return sizes[0]
         case _:
@@ -176,11 +176,17 @@ def head_pool(head: Head, map_size: int) -> tuple[Pool | None, int]:
     fits = head.pool is not None and map_size >= pair(head.pool.kernel_size)[0]
     given = _windows(head.pool, map_size) if head.pool is not None and fits else None
     if head.side is None:
-        if head.pool is None or given is None:
+        try:
+            if head.pool is None or given is None:
+                raise ValueError(f"head {head.name}: its pool does not fit")
+            side = given
+            for conv in head.convs:
+                side = _windows(conv, side)
+        except ValueError:
             raise ValueError(
-                f"head {head.name}: its pool does not fit into maps of {map_size}×{map_size}: use "
+                f"head {head.name}: its layers do not fit into maps of {map_size}×{map_size}: use "
                 "larger images, or aux_heads=False"
-            )
+            ) from None
         return head.pool, given
     if given == head.side:
         return head.pool, given

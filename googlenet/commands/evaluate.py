@@ -19,6 +19,7 @@ from googlenet.commands.options import RunPath, computing, cropping, load
 from googlenet.commands.session import saying_how_to_go_on
 from googlenet.commands.tested import Contestant, Examined, other, own, same_classes
 from googlenet.evaluation import Evaluation, Examination, Member, examine_together, sees_whole
+from googlenet.run_folder import AVERAGED
 from googlenet.sentences import printable
 from minigrad.data import DATASETS
 
@@ -48,7 +49,7 @@ Examples:
     "--output",
     type=click.Path(path_type=Path),
     help="Folder.  [default: RUN/evaluation; of several runs evaluation-ensemble, in the first; "
-    "with crops their number behind it]",
+    "with --averaged that, and with crops their number, behind it]",
 )
 @click.option(
     "--on-error",
@@ -76,7 +77,7 @@ def evaluate(
     evaluation.json, predictions.csv, confusion.csv, confusion.png, calibration.png and
     mistakes.png. Shares come with 95 % intervals (Wilson's), differences with McNemar's exact p.
     """
-    folder = output or _folder(runs, crops)
+    folder = output or _folder(runs, crops, options["averaged"])
     if folder.exists() and not folder.is_dir():
         raise Usage(f"output: a folder was needed, but this is a file: {str(folder)!r}")
     _once(runs)
@@ -107,11 +108,14 @@ def evaluate(
         _show(Console(), result, folder)
 
 
-def _folder(runs: Sequence[Path], crops: int) -> Path:
+def _folder(runs: Sequence[Path], crops: int, averaged: bool) -> Path:
     """Name the folder for what is written."""
     first = runs[0] if runs[0].is_dir() else runs[0].parent
-    name = "evaluation" if len(runs) == 1 else "evaluation-ensemble"
-    return first / (name if crops == 1 else f"{name}-{crops}-crops")
+    parts = ["evaluation"]
+    parts += ["ensemble"] if len(runs) > 1 else []
+    parts += ["averaged"] if averaged or any(run.name == AVERAGED for run in runs) else []
+    parts += [f"{crops}-crops"] if crops > 1 else []
+    return first / "-".join(parts)
 
 
 def _once(runs: Sequence[Path]) -> None:
@@ -135,6 +139,9 @@ def _result(
         "pictures": len(evaluation),
         "left_out": len(pictures) - len(evaluation),
         "crops": crops,
+        "weights": ", ".join(
+            dict.fromkeys("averaged" if each.model.averaged else "raw" for each in contestants)
+        ),
         "precision": ", ".join(dict.fromkeys(each.precision for each in classifiers)),
         "batch_size": classifiers[0].batch_size,
         **_figures(evaluation),
@@ -166,6 +173,7 @@ def _of_run(contestant: Contestant, member: Evaluation, found: Examination) -> d
     row = {
         "run": str(contestant.run),
         "image_size": contestant.model.net.image_size,
+        "averaged": contestant.model.averaged,
         "whole_pictures": sees_whole(contestant.model.transform),
         "precision": contestant.classifier.precision,
         **_figures(member),
@@ -201,6 +209,7 @@ def _show(console: Console, result: Mapping[str, Any], folder: Path) -> None:
         console.print(_runs(result))
     left = f", {result['left_out']} left out" if result["left_out"] else ""
     crops = f", {result['crops']} crops of each" if result["crops"] > 1 else ""
+    crops += ", averaged weights" if all(row["averaged"] for row in result["runs"]) else ""
     whose = "the runs' own" if len(result["runs"]) > 1 else "the run's own"
     own = f"{whose} test pictures" if result["own_test_pictures"] else "other pictures"
     whole = any(row["whole_pictures"] for row in result["runs"])

@@ -88,6 +88,11 @@ def computing(command: Callable) -> Callable:
                 type=click.Choice(list(PRECISIONS)),
                 help="What images between layers are kept in.  [default: as in training]",
             ),
+            click.option(
+                "--averaged",
+                is_flag=True,
+                help="Take the averaged weights, of a run whose recipe kept them.",
+            ),
         )
     ):
         command = option(command)
@@ -111,7 +116,7 @@ def counted_network(command: Callable) -> Callable:
     """Add the options of commands that build a network only to look at it."""
     for option in reversed(
         (
-            click.option("--image-size", default=224, show_default=True, help="Pixels."),
+            click.option("--image-size", type=int, help="Pixels.  [default: as published]"),
             click.option("--classes", "num_classes", default=1000, show_default=True),
             click.option("--in-channels", default=3, show_default=True),
             click.option(
@@ -133,7 +138,10 @@ def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
             minigrad.set_num_threads(options["threads"])
     with usage():
         where = device_named(options["device"])
-    model = load_model(run)
+    averaged = options["averaged"]
+    model = load_model(run, averaged)
+    if averaged and not model.averaged:
+        raise Usage(f"the weights in {str(run)!r} are not averaged; name the folder of the run")
     precision = options["precision"] or model.recipe.precision
     return model, Classifier(model.net.to(where), precision, options["batch_size"])
 

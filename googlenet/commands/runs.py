@@ -17,7 +17,13 @@ Examples:
   googlenet runs
   googlenet runs runs/ --json
 """
-COLOURS = {"finished": "green", "stopped": "yellow", "training": "cyan", "damaged": "red"}
+COLOURS = {
+    "finished": "green",
+    "stopped": "yellow",
+    "training": "cyan",
+    "imported": "blue",
+    "damaged": "red",
+}
 
 
 @click.command(epilog=EXAMPLE)
@@ -30,7 +36,7 @@ def runs(folder: Path, check: bool, as_json: bool) -> None:
     """List the runs in FOLDER, by default runs/, the newest first.
 
     A run is finished, stopped (and can be gone on with: googlenet train --resume), training now,
-    or damaged, and then how is said.
+    imported (googlenet import-weights), or damaged, and then how is said.
     """
     if folder.exists() and not folder.is_dir():
         raise Usage(f"a folder was needed, but this is a file: {str(folder)!r}")

@@ -17,12 +17,14 @@ Examples:
   googlenet summary
   googlenet summary cifar:short2 --image-size 32 --classes 10
   googlenet summary "cifar:3a pool 4a x=64/96/128/16/32/32 pool 5b" --image-size 32
+  googlenet summary inception-v3
   googlenet summary runs/short
 """
 DIFF_EXAMPLE = """\b
 Examples:
   googlenet diff paper torchvision
   googlenet diff paper paper+bn --image-size 32 --classes 10
+  googlenet diff torchvision inception-bn
   googlenet diff cifar:naive cifar:googlenet --image-size 32 --classes 100
 """
 

@@ -10,6 +10,7 @@ from googlenet.recipes.files import changed, from_mapping, is_file, named, read_
 from googlenet.recipes.named import RECIPES, Published, differences
 from googlenet.recipes.recipe import (
     NORMALIZATIONS,
+    OF_GOOGLENET,
     PRECISIONS,
     Recipe,
     about,
@@ -21,6 +22,7 @@ from googlenet.recipes.rules import written
 
 __all__ = [
     "NORMALIZATIONS",
+    "OF_GOOGLENET",
     "PHOTOGRAPH",
     "PRECISIONS",
     "RECIPES",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
-from googlenet import architecture
+from googlenet.architecture import ARCHITECTURES, DIALECTS, VARIANTS, Architecture
 from googlenet.recipes import rules
 from googlenet.recipes.rules import Rule
 
@@ -28,6 +28,7 @@ SCHEDULES = {  # likewise, beside warmup and warmup_epochs
     "poly": ("power", "schedule_length"),
 }
 AVERAGES = {"none": (), "mean": ("average_start",), "ema": ("average_start", "average_decay")}
+OF_GOOGLENET = ("dialect", "variant", "stages", "batch_norm")  # what only that network has
 NORMALIZATIONS = {
     "dataset": "minus the mean of the training pictures, divided by their deviation",
     "mean": "minus their mean, on the scale of bytes, as Caffe does",
@@ -35,7 +36,7 @@ NORMALIZATIONS = {
     "scale": "from 0 … 255 to 0 … 1",
     "fixed": "by the numbers `mean` and `std`, on the scale 0 … 1",
 }
-INITS = ("xavier", "he", "normal", "default")
+INITS = ("xavier", "he", "normal", "default", "inception")
 PHOTOMETRIC = ("none", "paper", "jitter", "distort")
 INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "random")
 
@@ -72,11 +73,14 @@ class Recipe:
     name: str = _option("", "default", rules.text(), "of the recipe it began as")
 
     # -- the network --
+    architecture: str = _option(
+        "network", "googlenet", rules.choice(ARCHITECTURES), "GoogLeNet, or what came after it"
+    )
     dialect: str = _option(
-        "network", "paper", rules.choice(architecture.DIALECTS), "which of the published networks"
+        "network", "paper", rules.choice(DIALECTS), "which of the published networks"
     )
     variant: str = _option(
-        "network", "googlenet", rules.choice(architecture.VARIANTS), "which Inception modules"
+        "network", "googlenet", rules.choice(VARIANTS), "which Inception modules"
     )
     stages: str = _option("network", "", rules.text(), "a list of modules instead of the variant's")
     batch_norm: bool | None = _option(
@@ -248,9 +252,12 @@ class Recipe:
                 f"got {self.mean!r} and {self.std!r}"
             )
 
-    def design(self) -> architecture.Architecture:
+    def design(self) -> Architecture:
         """Describe the network."""
-        return architecture.design(self.dialect, self.variant, self.stages or None, self.batch_norm)
+        describe = ARCHITECTURES[self.architecture]
+        if self.architecture != "googlenet":
+            return describe()
+        return describe(self.dialect, self.variant, self.stages or None, self.batch_norm)
 
     @property
     def normalized(self) -> bool:
@@ -274,6 +281,8 @@ class Recipe:
             for name in {each for options in known.values() for each in options}:
                 if name not in known[chosen]:
                     found[name] = f"{kind} {chosen}"
+        if self.architecture != "googlenet":
+            found |= dict.fromkeys(OF_GOOGLENET, f"architecture {self.architecture}")
         if self.normalization != "fixed":
             found |= dict.fromkeys(("mean", "std"), f"normalization {self.normalization}")
         if self.schedule == "constant":
@@ -283,7 +292,10 @@ class Recipe:
         if self.crop == 1:
             found |= dict.fromkeys(("aspect", "interpolation"), "crop 1")
         if not self.aux_heads or not self.design().heads:
-            why = "aux_heads false" if not self.aux_heads else f"dialect {self.dialect}"
+            kind = f"dialect {self.dialect}"
+            if self.architecture != "googlenet":
+                kind = f"architecture {self.architecture}"
+            why = "aux_heads false" if not self.aux_heads else kind
             found |= dict.fromkeys(("aux_dropout", "aux_weight"), why)
         return found
 

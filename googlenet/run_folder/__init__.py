@@ -16,7 +16,6 @@ the new one, and whole.
 """
 
 from googlenet.run_folder.folder import (
-    ARCHITECTURE,
     ASKED,
     AVERAGED,
     CHECKPOINT,
@@ -27,10 +26,9 @@ from googlenet.run_folder.folder import (
     MODEL,
     RunFolder,
 )
-from googlenet.run_folder.models import Model, load_model, network
+from googlenet.run_folder.models import Model, load_model, network, save_model
 
 __all__ = [
-    "ARCHITECTURE",
     "ASKED",
     "AVERAGED",
     "CHECKPOINT",
@@ -43,4 +41,5 @@ __all__ = [
     "RunFolder",
     "load_model",
     "network",
+    "save_model",
 ]

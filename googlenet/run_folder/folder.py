@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from googlenet.anomaly import check_arrays
+from googlenet.architecture import ARCHITECTURES
 from googlenet.place import check_place
 from googlenet.recipes import Recipe, from_mapping
 from googlenet.sentences import in_one_line
@@ -21,7 +22,7 @@ from googlenet.train import Metrics, RunningMean, Training
 from minigrad import checkpoint
 from minigrad.data import Transform
 
-ARCHITECTURE = "googlenet"
+VERSIONED = ("minigrad-googlenet", "numpy", "numba")
 CONFIG, METRICS, CURVES = "config.json", "metrics.csv", "curves.png"
 CHECKPOINT, MODEL, LOCK = "checkpoint.safetensors", "model.safetensors", ".lock"
 AVERAGED = "averaged.safetensors"
@@ -119,8 +120,7 @@ class RunFolder:
 
     def write_config(self, recipe: Recipe, **facts: Any) -> None:
         """Write what was asked for, and what it ran on."""
-        versions = {name: version(name) for name in ("numpy", "numba")}
-        content = {"recipe": asdict(recipe), **facts, "versions": versions}
+        content = {"recipe": asdict(recipe), **facts, "versions": versions()}
         checkpoint.save_json(self.path / CONFIG, content)
 
     def write_metrics(self, history: Sequence[Metrics]) -> None:
@@ -144,7 +144,7 @@ class RunFolder:
         state = self.training.state_dict()
         check_arrays(state["arrays"], "the checkpoint")
         metadata = {
-            "architecture": ARCHITECTURE,
+            "architecture": self.training.recipe.architecture,
             "run": self._identity(),
             "training": json.dumps(state["values"]),
         }
@@ -162,14 +162,8 @@ class RunFolder:
         check_arrays(training.net.state_dict(), "the model")
         self.write_metrics(training.history)
         checkpoint.write_whole(self.path / CURVES, draw(training.history))
-        metadata = {
-            "architecture": ARCHITECTURE,
-            "run": self._identity(),
-            "recipe": json.dumps(asdict(training.recipe)),
-            "classes": json.dumps(list(classes)),
-            "in_channels": str(training.net.in_channels),
-            "transform": json.dumps(transform.to_dict()),  # type: ignore[attr-defined]
-        }
+        metadata = model_metadata(training.recipe, classes, training.net.in_channels, transform)
+        metadata["run"] = self._identity()
         if training.average is not None:  # first: a run with a model is finished
             averaged = training.average.weights()
             check_arrays(averaged, "the averaged model")
@@ -272,6 +266,31 @@ class RunFolder:
             raise BlockingIOError(f"another process is training in {str(self.path)!r}") from None
 
 
+def model_metadata(
+    recipe: Recipe, classes: Sequence[str], channels: int, transform: Transform
+) -> dict[str, str]:
+    """Put down what it takes to use the weights of a network, and what they were written by."""
+    return {
+        "architecture": recipe.architecture,
+        "recipe": json.dumps(asdict(recipe)),
+        "classes": json.dumps(list(classes)),
+        "in_channels": str(channels),
+        "transform": json.dumps(transform.to_dict()),  # type: ignore[attr-defined]
+        "versions": json.dumps(versions()),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes; of what is not installed but only there, "unknown"."""
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
 def check_architecture(file: Path, metadata: Mapping[str, str]) -> None:
     """Refuse a file of weights of another network.
 
@@ -281,9 +300,9 @@ def check_architecture(file: Path, metadata: Mapping[str, str]) -> None:
         Naming the file.
     """
     found = metadata.get("architecture")
-    if found != ARCHITECTURE:
+    if found not in ARCHITECTURES:
         what = f"is of the architecture {found!r}" if found else "does not say its architecture"
-        raise ValueError(f"{str(file)!r} {what}; {ARCHITECTURE!r} was needed")
+        raise ValueError(f"{str(file)!r} {what}; one of {', '.join(ARCHITECTURES)} was needed")
 
 
 def _fresh() -> Path:

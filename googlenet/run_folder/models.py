@@ -6,9 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from googlenet.model import GoogLeNet
-from googlenet.recipes import Recipe, from_mapping
-from googlenet.run_folder.folder import AVERAGED, CONFIG, MODEL, RunFolder, check_architecture
+from googlenet.inception import build
+from googlenet.model import Network
+from googlenet.recipes import OF_GOOGLENET, Recipe, from_mapping
+from googlenet.run_folder.folder import (
+    AVERAGED,
+    CONFIG,
+    MODEL,
+    RunFolder,
+    check_architecture,
+    model_metadata,
+)
 from googlenet.sentences import in_one_line
 from minigrad import checkpoint
 from minigrad.data import Transform, transform_from_dict
@@ -20,7 +28,7 @@ class Model:
 
     Attributes
     ----------
-    net : GoogLeNet
+    net : Network
     recipe : Recipe
     classes : tuple of str
     transform : Transform
@@ -29,7 +37,7 @@ class Model:
         Whether the weights are averages over steps of the training.
     """
 
-    net: GoogLeNet
+    net: Network
     recipe: Recipe
     classes: tuple[str, ...]
     transform: Transform
@@ -82,12 +90,29 @@ def load_model(path: str | Path, averaged: bool = False) -> Model:
             raise ValueError(f"in_channels must be 1 or 3, got {channels}")
         transform = transform_from_dict(parts["transform"])
         _try(transform, channels, recipe.image_size)
+        if recipe.architecture != metadata["architecture"]:
+            raise ValueError(
+                f"it is of the architecture {metadata['architecture']!r}, but its recipe of "
+                f"{recipe.architecture!r}"
+            )
         net = network(recipe, len(classes), channels)
         net.load_state_dict(state)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{str(file)!r}: {in_one_line(error)}") from None
     known = metadata.get("weights") == "averaged"
     return Model(net.eval(), recipe, tuple(classes), transform, known)
+
+
+def save_model(file: str | Path, model: Model, **facts: str) -> None:
+    """Write a model so that `load_model` reads it, with other facts beside its metadata.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    metadata = model_metadata(model.recipe, model.classes, model.net.in_channels, model.transform)
+    checkpoint.save(file, model.net.state_dict(), metadata | facts)
 
 
 def _try(transform: Transform, channels: int, size: int) -> None:
@@ -101,18 +126,18 @@ def _try(transform: Transform, channels: int, size: int) -> None:
         )
 
 
-def network(recipe: Recipe, classes: int, channels: int) -> GoogLeNet:
+def network(recipe: Recipe, classes: int, channels: int) -> Network:
     """Build the network that a recipe trains."""
-    return GoogLeNet(
+    shape = {name: getattr(recipe, name) or None for name in OF_GOOGLENET}
+    shape["batch_norm"] = recipe.batch_norm  # False is not None
+    return build(
+        recipe.architecture,
         num_classes=classes,
         in_channels=channels,
         image_size=recipe.image_size,
         aux_heads=recipe.aux_heads,
         dropout=recipe.dropout,
         aux_dropout=recipe.aux_dropout,
-        batch_norm=recipe.batch_norm,
-        dialect=recipe.dialect,
-        variant=recipe.variant,
-        stages=recipe.stages or None,
         init=recipe.init,
+        **(shape if recipe.architecture == "googlenet" else {}),
     )

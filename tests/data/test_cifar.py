@@ -209,6 +209,15 @@ def test_an_archive_in_the_cache_is_enough(as_published, tmp_path):
     cache.mkdir(parents=True)
     (small.root / small.layouts[1].archive).rename(cache / small.layouts[1].archive)
     assert small.is_in(None)
+    folder = small.folder(small.layouts[0], cache)  # what is unpacked comes before the archive
+    assert small.is_in(None)
+    test = folder / "test_batch.bin"
+    test.write_bytes(test.read_bytes()[:-1] + b"x")
+    with pytest.raises(
+        ValueError, match=r"^CIFAR10: test_batch.bin in .* is not the file that was"
+    ):
+        CIFAR10(False)
+    assert len(CIFAR10(False, folder)) == EACH  # a folder that is named may hold another
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,32 @@ HOSTILE = {
 }  # fmt: skip
 
 
+WHY = {
+    "numpy called with others": "REDUCE at position 60: it calls something, and not as NumPy wri",
+    "the array type called": "it calls something",
+    "a type of objects": "it calls something",
+    "a type of fields": "it calls something",
+    "an instance": "INST at position 3: it has no place",
+    "another name of numpy": "it names 'numpy.core.multiarray scalar'",
+    "too few elements": r"an array of shape \(9,\) takes 9 bytes, but has 3",
+    "too many elements": r"an array of shape \(2,\) takes 2 bytes, but has 3",
+    "an absurd shape": "takes 4,611,686,014,132,420,609 bytes, but has 0",
+    "a negative shape": "the shape of an array is not a few whole numbers",
+    "many axes": "the shape of an array is not a few whole numbers",
+    "no element type": "the elements of an array are not bytes",
+    "a number as key": "the key of a dict is of type int",
+    "a deep key": "the key of a dict is of type tuple",
+    "a far memo": "there is nothing at place 4294967295 of the memo",
+    "a new protocol": "protocol 5 is newer than 4",
+}
+
+
+@pytest.mark.parametrize("name", WHY)
+def test_the_sentence_says_why(name):
+    with pytest.raises(ValueError, match=WHY[name]):
+        read_pickled(HOSTILE[name], "bad")
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_pickle_is_refused_at_once(name):
     begun = time.perf_counter()

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from minigrad.data import ImageError, read_image
+from minigrad.data import ImageError, picture_format, read_image
+from minigrad.data.images import SUFFIXES_OF
 
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 colours = st.tuples(*[st.integers(0, 255)] * 3)
@@ -427,3 +428,18 @@ def test_bad_options_are_refused_in_a_sentence(options, complaint, file):
     with pytest.raises(ValueError, match=f"^read_image: {complaint}") as caught:
         read_image(file, **options)
     assert not isinstance(caught.value, ImageError)
+
+
+@pytest.mark.parametrize("format_", SUFFIXES_OF)
+def test_the_format_is_known_by_the_content(format_, tmp_path):
+    Image.new("L", (4, 3)).save(tmp_path / "picture.txt", format=format_)
+    assert picture_format(tmp_path / "picture.txt") == format_
+    assert read_image(tmp_path / "picture.txt").shape == (3, 3, 4)
+
+
+def test_what_is_no_picture_has_no_format(tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "empty.png").touch()
+    os.mkfifo(tmp_path / "pipe.png")  # to open it would wait for ever
+    for name in ("text.png", "empty.png", "pipe.png", "missing.png", "."):
+        assert picture_format(tmp_path / name) is None

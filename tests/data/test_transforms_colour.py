@@ -304,6 +304,18 @@ def test_each_distortion_happens_half_of_the_time():
     assert 300 < found.count(image.tobytes()) < 400  # 1/2 + 1/2 · 1/6
 
 
+def test_contrast_is_changed_before_saturation_or_after_it():
+    image = np.array([[[0, 250]], [[90, 10]], [[200, 90]]], np.uint8)
+    fixed = {"brightness": (1.0, 1.0), "contrast": (3.0, 3.0), "saturation": (0.0, 0.0)}
+    distort = RandomPhotometricDistort(**fixed, hue=(0.0, 0.0), p=1)
+    first = adjust_saturation(adjust_contrast(image, 3.0), 0.0).tolist()
+    later = adjust_contrast(adjust_saturation(image, 0.0), 3.0).tolist()
+    assert first != later
+    drawn = [distort(image, rng(seed)).tolist() for seed in range(400)]  # grey: in any order
+    assert drawn.count(first) + drawn.count(later) == 400
+    assert 150 < drawn.count(first) < 250
+
+
 def test_every_interpolation_is_drawn_as_often():
     image = rng(5).integers(0, 256, (3, 40, 40), np.uint8)
     options = {"scale": (1.0, 1.0), "ratio": (1.0, 1.0)}

@@ -195,7 +195,7 @@ def test_first_weights_are_those_of_the_dialect():
     assert not net.classifier.bias.data.any()
     net = GoogLeNet(3, 1, 32, dialect="torchvision", generator=np.random.default_rng(0))
     assert net.inception_4e.conv_3x3.weight.data.std() == pytest.approx(0.01, rel=0.02)
-    assert set(INITS) == {"xavier", "he", "normal", "default"}
+    assert set(INITS) == {"xavier", "he", "normal", "default", "inception"}
 
 
 # -- lists of modules ------------------------------------------------------------------------------

@@ -338,3 +338,33 @@ def test_an_ensemble_of_what_does_not_go_together(runs, ensemble, tmp_path):
     assert done.code == 0, done.err
     result = json.loads(done.out)
     assert (result["pictures"], result["own_test_pictures"]) == (27, False)
+
+
+def test_averaged_weights(runs, tmp_path):
+    """Those of the run's other file: as training tested them, and beside the raw ones."""
+    run = train(
+        tmp_path / "run", "--data", runs / "photographs", "--pictures", "12", "--batch-size", "2",
+        "--lr", "0.01", "--set", "average=mean",
+    )  # fmt: skip
+    raw = json.loads(call("evaluate", run, "--json").out)
+    done = call("evaluate", run, "--averaged", "--json")
+    assert done.code == 0, done.err
+    averaged = json.loads(done.out)
+    assert averaged["folder"] == str(run / "evaluation-averaged")
+    assert (raw["runs"][0]["averaged"], averaged["runs"][0]["averaged"]) == (False, True)
+    with open(run / "metrics.csv") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert averaged["loss"] == pytest.approx(float(last["test_loss_averaged"]), rel=1e-5)
+    assert averaged["loss"] != raw["loss"]
+    by_name = json.loads(call("evaluate", run / "averaged.safetensors", "--json").out)
+    assert by_name["loss"] == averaged["loss"]
+    assert by_name["folder"] == averaged["folder"]
+    both = json.loads(call("evaluate", run, run / "averaged.safetensors", "--json").out)
+    assert [raw["weights"], both["weights"]] == ["raw", "raw, averaged"]
+    assert [row["loss"] for row in both["runs"]] == [raw["loss"], averaged["loss"]]
+    done = call("evaluate", run / "model.safetensors", "--averaged")
+    assert done.code == 2
+    assert "are not averaged" in done.err
+    done = call("evaluate", runs / "animals", "--averaged")
+    assert done.code == 1
+    assert "has no averaged weights" in done.err

@@ -6,9 +6,11 @@ import shutil
 import click
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 from googlenet.cli import cli
 from googlenet.commands.session import Session
+from googlenet.torchvision_weights import TORCHVISION, to_torchvision
 from tests.googlenet.tiny import call, photographs, tiny, train  # noqa: F401 (a fixture)
 
 COMMANDS = {"": cli, **cli.commands}
@@ -33,6 +35,11 @@ def made(tiny, tmp_path_factory):  # noqa: F811
     photographs(folder / "photographs")
     photographs(folder / "pictures", classes=("Bag", "Coat"), each=2)
     Image.new("L", (28, 28)).save(folder / "bag.png")
+    Image.new("RGB", (300, 300)).save(folder / "cat.jpg")
+    theirs = TORCHVISION["googlenet"]
+    save_file(to_torchvision(theirs.build(2, True), theirs), folder / "g.safetensors")
+    (folder / "names.txt").write_text("cat\ndog\n")
+    call("import-weights", folder / "g.safetensors", "--run", folder / "runs/imagenet")
     return folder
 
 
@@ -58,8 +65,11 @@ def test_every_example_works(line, place, monkeypatch):
             shutil.rmtree("runs")
         if "--resume runs/short" in line:
             shutil.copytree("stopped", "runs/short")
-    if "runs/other" in line:
-        shutil.copytree("runs/short", "runs/other")
+    for second in ("runs/other", "runs/second"):
+        if second in line:
+            shutil.copytree("runs/short", second)
+    if line.startswith("googlenet import-weights"):
+        shutil.rmtree("runs/imagenet")
     done = call(*shlex.split(line)[1:], stdin=stdin)
     finding = ("googlenet data check", "googlenet doctor", "googlenet study")
     fine = (0, 1) if line.startswith(finding) else (0,)  # 1: something was found, or not trained
@@ -91,7 +101,7 @@ def test_a_shell_completes_runs(place, monkeypatch):
     for start in ("", "r", "runs/"):
         for command in ("evaluate", "predict"):
             found = complete(monkeypatch, f"googlenet {command} {start}")
-            assert found == ["plain,runs/second", "plain,runs/short"]
+            assert found == ["plain,runs/imagenet", "plain,runs/second", "plain,runs/short"]
     assert complete(monkeypatch, "googlenet evaluate runs/sh") == ["plain,runs/short"]
     assert complete(monkeypatch, "googlenet evaluate pict") == ["dir,pict"]
     assert complete(monkeypatch, "googlenet train --resume runs/sh") == ["plain,runs/short"]

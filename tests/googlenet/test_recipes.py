@@ -364,7 +364,7 @@ def test_settings():
     [
         ("lr", "--set takes NAME=VALUE, got 'lr'"),
         ("momemtum=0.9", "no hyperparameter 'momemtum': did you mean 'momentum'?"),
-        ("xyzzy=1", "no hyperparameter 'xyzzy'. There are dialect, variant"),
+        ("xyzzy=1", "no hyperparameter 'xyzzy'. There are architecture, dialect"),
         ("name=x", "no hyperparameter 'name'"),
         ("lr=fast", "lr must be a number above 0, got 'fast'"),
         ("lr=inf", "lr must be a number above 0, got inf"),

@@ -19,17 +19,11 @@ from googlenet.run_folder import RunFolder
 CLASSES = ("cat", "dog", "owl")
 
 
-def narrow(stage):
+def narrow(stage, width=4):
     if isinstance(stage, architecture.Conv):
-        return stage._replace(out_channels=4)
+        return stage._replace(out_channels=width)
     if isinstance(stage, architecture.Branches):
-        two = [
-            tuple(
-                layer._replace(out_channels=2) if isinstance(layer, architecture.Conv) else layer
-                for layer in branch
-            )
-            for branch in stage.branches
-        ]
+        two = [tuple(narrow(layer, 2) for layer in branch) for branch in stage.branches]
         return stage._replace(branches=tuple(two))
     return stage
 
@@ -37,7 +31,10 @@ def narrow(stage):
 def narrowed(design):
     """Return a description in which every convolution is narrow."""
     heads = tuple(
-        head._replace(features=4, convs=tuple(c._replace(out_channels=2) for c in head.convs))
+        head._replace(
+            features=head.features and 4,
+            convs=tuple(c._replace(out_channels=2) for c in head.convs),
+        )
         for head in design.heads
     )
     return dataclasses.replace(design, stages=tuple(map(narrow, design.stages)), heads=heads)
@@ -46,9 +43,10 @@ def narrowed(design):
 @contextmanager
 def narrow_networks():
     """Make every network narrow."""
-    whole = architecture.design
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(architecture, "design", lambda *a, **o: narrowed(whole(*a, **o)))
+        for name in ("design", "inception_bn", "inception_v3"):
+            whole = getattr(architecture, name)
+            patch.setattr(architecture, name, lambda *a, whole=whole, **o: narrowed(whole(*a, **o)))
         yield
 
 

@@ -103,8 +103,17 @@ def test_batch_norm_on_the_way():
         np.testing.assert_allclose(other, array, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed"])
-def test_training_with_a_recorded_step_gives_the_same_numbers(precision):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"precision": "mixed"},
+        {"precision": "mixed", "accumulate": 2, "average": "ema", "average_decay": 0.5},
+        {"freeze": ("conv*",), "accumulate": 3, "average": "mean", "optimizer": "adadelta"},
+    ],
+    ids=["float32", "mixed", "accumulated", "frozen"],
+)
+def test_training_with_a_recorded_step_gives_the_same_numbers(options):
     """Two epochs of three steps, the last of them smaller; every figure of metrics.csv."""
     rng = np.random.default_rng(0)
     data = ArrayDataset(
@@ -112,7 +121,7 @@ def test_training_with_a_recorded_step_gives_the_same_numbers(precision):
     )
     rows = []
     for cuda_graph in (False, True):
-        recipe = Recipe(batch_size=2, epochs=2, precision=precision)
+        recipe = Recipe(batch_size=2, epochs=2, **options)
         minigrad.manual_seed(0)
         net = GoogLeNet(3, in_channels=1, image_size=32).to("cuda")
         history = train(net, recipe, data, data, cuda_graph=cuda_graph)

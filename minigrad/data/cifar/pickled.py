@@ -153,7 +153,8 @@ class _Machine:
         """Return the dict, once STOP has come."""
         left = self.stack[-1] if len(self.stack) == 1 else None
         if not isinstance(left, dict):
-            what = f"{len(self.stack)} things" if left is None else f"a {type(left).__name__}"
+            many, kind = len(self.stack), type(left).__name__.strip("_").lower()
+            what = f"{many} things" if many != 1 else f"something of type {kind}"
             raise ValueError(f"read_pickled: {name!r} holds {what}, but one dict was needed")
         return left
 
@@ -284,8 +285,8 @@ class _Machine:
             raise _RefusedError("there is too little on the stack")
         if not isinstance(self.stack[-1], kind):
             raise _RefusedError(
-                f"it goes with a {kind.__name__.strip('_').lower()}, but here is a "
-                f"{type(self.stack[-1]).__name__.strip('_').lower()}"
+                f"it goes with something of type {kind.__name__.strip('_').lower()}, but here is "
+                f"one of type {type(self.stack[-1]).__name__.strip('_').lower()}"
             )
         return self.stack[-1]
 

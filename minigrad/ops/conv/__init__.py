@@ -128,19 +128,20 @@ def conv2d(
     options = {"relu": True} if activation else {}
     out = kernel.conv2d_forward(image, filters, start, *geometry, **options)
 
-    # With ReLU, its gradient comes first: what passes is the gradient of the sum.
-    passed = Once(lambda gradient: kernel.conv2d_relu_gradient(gradient, out))
+    # With ReLU, its gradient comes first: what passes is the gradient of the sum. Without, no rule
+    # needs the output, and none may keep it.
+    passed = Once(lambda gradient: kernel.conv2d_relu_gradient(gradient, out)) if options else None
 
     def to_x(gradient: Array, **into: Array) -> Array:
-        slope = passed(gradient)[0] if activation else gradient
+        slope = passed(gradient)[0] if passed else gradient
         return kernel.conv2d_input_gradient(slope, filters, input_shape, *geometry, **into)
 
     def to_weight(gradient: Array) -> Array:
-        slope = passed(gradient)[0] if activation else gradient
+        slope = passed(gradient)[0] if passed else gradient
         return kernel.conv2d_weight_gradient(slope, image, weight_shape, *geometry)
 
     def to_bias(gradient: Array) -> Array:
-        return passed(gradient)[1] if activation else kernel.conv2d_bias_gradient(gradient)
+        return passed(gradient)[1] if passed else kernel.conv2d_bias_gradient(gradient)
 
     rules: list[tuple[Tensor, Vjp]] = [(x, Adding(to_x)), (weight, to_weight)]
     if bias is not None:

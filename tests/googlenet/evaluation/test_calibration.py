@@ -62,6 +62,11 @@ def test_json_has_no_nan():
     assert all(value is None or 0 <= value <= 1 for value in said["accuracy"] + said["confidence"])
 
 
+def test_a_bin_holds_its_upper_edge():
+    found = reliability(np.array([0.0, 0.25, 0.5, 0.75, 1.0]), RIGHT[:5], bins=4)
+    assert found.counts.tolist() == [2, 1, 1, 1]
+
+
 def test_what_a_rounding_put_above_1_counts():
     assert reliability(np.array([1 + 1e-16, np.nextafter(1, 2)]), RIGHT[:2]).counts[-1] == 2
 
