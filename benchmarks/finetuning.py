@@ -83,8 +83,7 @@ def measure(folder: Path, each: int, seeds: int, epochs: int) -> Iterator[dict[s
             given = [option.format(base=base) for option in options]
             run = folder / f"{way.replace(' ', '-').replace(',', '')}-{seed}"
             found.append(
-                train(run, data, "--epochs", str(epochs), "--seed", str(seed)
-                      *given)
+                train(run, data, "--epochs", str(epochs), "--seed", str(seed), *given)
             )  # fmt: skip
         accuracies, times = zip(*found, strict=True)
         yield {"way": way, "accuracy": list(accuracies), "seconds": list(times)}
