@@ -1,4 +1,4 @@
-"""Small arrays as pictures: cells with their numbers in them, frames around some, arrows between.
+"""Small arrays and graphs as pictures: cells with numbers, frames and arrows, boxes and links.
 
 Rows run down and columns run right, as in print. A cell's centre is the point (column, row).
 """
@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import ConnectionPatch, Rectangle
 
-from examples.lesson import RED
+from examples.lesson import BLUE, RED
 
-__all__ = ["arrow", "frame", "grid"]
+__all__ = ["arrow", "box", "frame", "grid", "link"]
 
 SIGNED, PLAIN = "RdBu_r", "gray"
 
@@ -72,3 +72,23 @@ def arrow(
             a, b, "data", "data", axesA=start, axesB=end, arrowstyle="-|>", color=colour, lw=1.6
         )
     )
+
+
+def box(axes: Axes, place: tuple[float, float], text: str, size: float = 12) -> None:
+    """Draw a node of a graph: a box around a text."""
+    axes.text(
+        *place, text, ha="center", va="center", fontsize=size, zorder=4,
+        bbox={"boxstyle": "round,pad=.45", "fc": "white", "ec": BLUE, "lw": 1.6},
+    )  # fmt: skip
+
+
+def link(
+    axes: Axes, a: tuple[float, float], b: tuple[float, float], text: str, colour: str = RED
+) -> None:
+    """Draw an arrow between two boxes, and what it carries."""
+    style = {"arrowstyle": "-|>", "color": colour, "lw": 2, "shrinkA": 30, "shrinkB": 30}
+    axes.annotate("", b, a, arrowprops=style, zorder=2)
+    axes.text(
+        (a[0] + b[0]) / 2, (a[1] + b[1]) / 2, text, color=colour, fontsize=13,
+        ha="center", va="center", bbox={"fc": "white", "ec": "none", "pad": 2},
+    )  # fmt: skip
