@@ -98,7 +98,6 @@ for name, order, needed in (("nearest", nearest, 4), ("newest", newest, 16)):
 # %%
 steps = graph.step(loss, names={"x": x})
 print(steps)
-
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), width_ratios=(1.35, 1))
 boxes = {
     "loss = a + b": (3.1, 1.4),

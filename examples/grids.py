@@ -69,7 +69,18 @@ def arrow(
     """Draw an arrow from point `a` of one panel to point `b` of another, (column, row) each."""
     start.figure.add_artist(
         ConnectionPatch(
-            a, b, "data", "data", axesA=start, axesB=end, arrowstyle="-|>", color=colour, lw=1.6
+            a,
+            b,
+            "data",
+            "data",
+            axesA=start,
+            axesB=end,
+            arrowstyle="-|>",
+            color=colour,
+            lw=1.8,
+            annotation_clip=False,
+            shrinkA=2,
+            shrinkB=2,
         )
     )
 
