@@ -35,6 +35,7 @@ def grid(axes: Axes, array: Any, title: str = "", size: float = 10, **colours: A
         colours = {"cmap": SIGNED, "vmin": -2 * largest, "vmax": 2 * largest}  # pale
     image = axes.imshow(array, **colours)
     rows, columns = array.shape
+    axes.set(xticks=[], yticks=[])
     axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
@@ -67,22 +68,12 @@ def arrow(
     start: Axes, a: tuple[float, float], end: Axes, b: tuple[float, float], colour: str = RED
 ) -> None:
     """Draw an arrow from point `a` of one panel to point `b` of another, (column, row) each."""
-    start.figure.add_artist(
-        ConnectionPatch(
-            a,
-            b,
-            "data",
-            "data",
-            axesA=start,
-            axesB=end,
-            arrowstyle="-|>",
-            color=colour,
-            lw=1.8,
-            annotation_clip=False,
-            shrinkA=2,
-            shrinkB=2,
-        )
-    )
+    line = ConnectionPatch(
+        a, b, "data", "data", axesA=start, axesB=end, arrowstyle="-|>", color=colour,
+        lw=1.8, shrinkA=2, shrinkB=2, mutation_scale=14, zorder=10,
+    )  # fmt: skip
+    line.set_annotation_clip(False)  # points beside a panel count
+    start.figure.add_artist(line)
 
 
 def box(axes: Axes, place: tuple[float, float], text: str, size: float = 12) -> None:
