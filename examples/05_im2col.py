@@ -94,7 +94,7 @@ assert bytes_ == 9 * x.data.nbytes
 assert np.array_equal(im2col(x.data[0], (1, 1)), x.data[0].reshape(64, -1))
 
 # %%
-figure = plt.figure(figsize=(11, 4.6))
+figure = plt.figure(figsize=(11, 5.2))
 parts = figure.subplot_mosaic(
     [["image", ".", "cols"], ["image", "weight", "row"], ["image", ".", "row"]],
     width_ratios=(3.4, 3, 8), height_ratios=(4, 0.9, 0.1),

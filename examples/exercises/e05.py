@@ -91,7 +91,6 @@ def product(answer: Callable) -> None:
 
 def copies(answer: Callable) -> None:
     """Hold the counts against the windows themselves."""
-
     for strides in ((1,), (2, 3)):
 
         @cases(
@@ -108,8 +107,8 @@ def copies(answer: Callable) -> None:
             came = np.asarray(ask(answer, case, length, kernel, stride))
             pixel = np.arange(length)
             agree(case, "the number of windows at each pixel", came, counts, [
-                (np.full(length, kernel), "At the ends fewer windows fit over a pixel."),
                 (dense, "The stride is missing: windows start at 0, stride, 2·stride, …"),
+                (np.full(length, kernel), "At the ends fewer windows fit over a pixel."),
                 (counts.sum(), "One number for each pixel is asked for."),
                 (np.minimum(np.minimum(pixel + 1, length - pixel), kernel),
                  "Where windows are few, no pixel is seen by more windows than there are."),
