@@ -4,9 +4,9 @@
 # **Question.** Forward is im2col and a product, out = weight @ cols. Backward has the gradient G
 # of out and wants those of the weights and of the image. What undoes im2col?
 #
-# **Predict**: nothing does, and nothing should. im2col copied the pixel (1, 1) of a 4 × 4 image
-# into four columns (2 × 2 windows). Four gradients come back for it. What is its gradient: the
-# last of them, their mean, or their sum?
+# Nothing does, and nothing needs to: im2col copied the pixel (1, 1) of a 4 × 4 image into four
+# columns (2 × 2 windows), and four gradients come back for it. **Predict** which is the pixel's
+# gradient: the last of them, their mean, or their sum?
 
 # %%
 import sys
@@ -24,7 +24,7 @@ from minigrad import functional as F
 
 image = np.arange(1.0, 17).reshape(1, 1, 4, 4)
 weight = np.array([[[[-1.0, 1], [2, 3]]]])
-G = np.array([[1.0, -2, 2], [3, -1, 0], [0, 1, 1]])  # the gradient of the 3 × 3 output
+G = np.array([[1.0, -1, 2], [3, -1, 0], [0, 1, 1]])  # the gradient of the 3 × 3 output
 x, w = (minigrad.tensor(array, requires_grad=True) for array in (image, weight))
 with minigrad.kernels("naive"):
     F.conv2d(x, w).backward(G.reshape(1, 1, 3, 3))
