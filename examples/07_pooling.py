@@ -111,11 +111,11 @@ panels = {
     "average pooling:\nall pixels get a share": shares,
     f"a mistake: all pixels of a tie\nget everything (sum {too_much.sum():.0f})": too_much,
 }
-figure, axes = plt.subplots(1, 4, figsize=(11, 3.4))
+figure, axes = plt.subplots(1, 4, figsize=(11, 3.4), subplot_kw={"xticks": [], "yticks": []})
 figure.suptitle("49 windows of 3 × 3 each send back a gradient of 1. Where does it arrive?")
 for ax, (title, numbers) in zip(axes, panels.items(), strict=True):
     ax.set_title(title, fontsize=10)
-    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(True)
     photo = ax is axes[0]
     shown = ax.imshow(numbers, cmap="gray" if photo else "Oranges", vmin=0, vmax=1 if photo else 3)
     ax.contour(image[0, 0] > 0.05, [0.5], colors="#8a8f98", linewidths=1)
