@@ -106,8 +106,8 @@ for name, report in reports.items():
 assert not reports["our suite"].survived
 
 # %% [markdown]
-# What survives `gradcheck` is wrong in forward *and* backward alike. No gradient check can see that:
-# it takes definitions and laws. The whole corpus: `python -m minigrad.testing hunt`.
+# What survives `gradcheck` is wrong in forward *and* backward alike, or only for ∞ and NaN: that
+# takes definitions and laws. The whole corpus: `python -m minigrad.testing hunt`.
 
 # %%
 figure, (left, grid) = plt.subplots(1, 2, figsize=(11, 5.6), width_ratios=(1.25, 1))
