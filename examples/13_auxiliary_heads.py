@@ -42,7 +42,10 @@ with minigrad.kernels("vectorized"):  # nothing to compile: it runs a few times
     for name, loss in {**losses, "total": total}.items():
         net.zero_grad()
         loss.backward(retain_graph=True)
-        grads = {"3b": net.inception_3b.conv_1x1.weight.grad, "4e": net.inception_4e.conv_1x1.weight.grad}
+        grads = {
+            "3b": net.inception_3b.conv_1x1.weight.grad,
+            "4e": net.inception_4e.conv_1x1.weight.grad,
+        }
         parts[name] = {k: 0 if g is None else g.numpy().copy() for k, g in grads.items()}
         print(f"{name:>7}: " + ", ".join(f"‖∂loss/∂weight of {k}‖ = {np.linalg.norm(g):.4f}"
                                          for k, g in parts[name].items()))  # fmt: skip
@@ -75,14 +78,16 @@ for init, (name, colour) in BEGINNINGS.items():
     behind = stages.index("inception_4d") + 1
     assert np.array_equal(both[behind:], main[behind:])  # no head stands further on
     times[init] = both[0] / main[0]
-    print(f"{name:>8}: at conv1 {main[0]:.1e} of the main loss, {both[0]:.1e} of all three: "
-          f"{times[init]:,.1f} times; at 4b {both[behind - 3] / main[behind - 3]:.1f} times")  # fmt: skip
+    first, inner = times[init], both[behind - 3] / main[behind - 3]
+    print(f"{name:>8}: at conv1 {main[0]:.1e} of the main loss, {both[0]:.1e} of all three:",
+          f"{first:,.1f} times; at 4b {inner:.1f} times")  # fmt: skip
     x = np.arange(len(stages))
     axis.semilogy(x, main, color=colour, lw=1.5, ls=(0, (2, 2)))
     axis.semilogy(x, both, color=colour, lw=2.5)
     axis.fill_between(x, main, both, color=colour, alpha=0.12)
-    axis.text(-0.4, both[0], f"{name}\n{times[init]:,.1f}×", color=colour, ha="right", va="center",
-              fontsize=11, weight="bold")  # fmt: skip
+    high = {"he": 0.5, "xavier": 0.02}.get(init, both[0])
+    axis.text(-0.3, high, f"{name}: {first:,.{0 if first > 100 else 1}f}×", color=colour,
+              ha="right", va="center", fontsize=11, weight="bold")  # fmt: skip
 assert 1 < times["he"] < times["xavier"] < 10 < times["normal"]
 
 # %% [markdown]
@@ -90,23 +95,25 @@ assert 1 < times["he"] < times["xavier"] < 10 < times["normal"]
 # stages 1.5 to 1.8 times as strong: a help, no more. Weights that are too small shrink it at every
 # stage, and there the heads' short cut is worth a factor of thousands. Yet look at the left end:
 # what arrives is still 10⁻⁸. Heads do not repair a bad beginning. He's rule (2015) and batch
-# norm (2015) did, a year after GoogLeNet; its successors keep one head or none.
+# norm (2015) did, some months after GoogLeNet; Inception v3 kept one head.
 
 # %%
 short = [s.replace("inception_", "").replace("conv2_reduce", "conv2r") for s in stages]
 axis.set_xticks(range(len(stages)), short, rotation=60, fontsize=10)
-axis.set(xlim=(-3, len(stages) - 0.5), ylabel="gradient at the stage's output (log scale)")
+axis.set(xlim=(-4, len(stages) - 0.5), ylabel="gradient at the stage's output (log scale)")
 for head in ("4a", "4d"):
     place = short.index(head)
     axis.axvline(place, color=GREY, lw=1, zorder=0)
-    axis.text(place, 12, f"head\non {head}", ha="center", fontsize=10, color="#5f636b")
+    axis.text(place, 12, f"head\non {head}", ha="center", fontsize=10, color="#5f636b",
+              bbox={"color": "white", "pad": 0})  # fmt: skip
+axis.text(-0.3, 8, "weights begin by", ha="right", fontsize=10, color="#5f636b")
 axis.set_ylim(1e-12, 100)
-axis.text(3.2, 3e-7, "with the heads", color=RED, rotation=28, fontsize=10)
-axis.text(3.6, 3e-11, "the main loss alone", color=RED, rotation=28, fontsize=10)
-axis.annotate("the way back", (0, 3e-12), (6, 3e-12), va="center", fontsize=10, color="#5f636b",
+axis.text(4.6, 1e-4, "with the heads", color=RED, rotation=38, fontsize=10)
+axis.text(5.6, 2e-11, "the main loss alone", color=RED, rotation=0, fontsize=10)
+axis.annotate("the way back", (11, 1e-9), (13.5, 1e-9), va="center", fontsize=11, color="#5f636b",
               arrowprops={"arrowstyle": "->", "color": GREY})  # fmt: skip
-axis.set_title("Auxiliary heads strengthen the gradient before them:\n"
-               "by half where weights begin well, by thousands where it fades", fontsize=12)  # fmt: skip
+title = "Auxiliary heads strengthen the gradient before them:\n"
+axis.set_title(title + "by half where weights begin well, by thousands where it fades", fontsize=12)
 picture(figure, "13-heads")
 
 # %% [markdown]

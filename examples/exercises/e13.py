@@ -34,7 +34,7 @@ def training_loss(answer: Callable) -> None:
             (own[0], "The auxiliary heads are missing."),
             (needed * N, "cross_entropy is a mean over the pictures already."),
         ])  # fmt: skip
-        assert isinstance(total, minigrad.Tensor) and total.requires_grad, (
+        assert getattr(total, "requires_grad", False), (
             f"{case} the number is right but nothing can go back from it: return a Tensor, made of "
             "Tensors (`.item()`, `float()` and `.numpy()` cut the graph)"
         )
@@ -61,7 +61,7 @@ def way_back(answer: Callable) -> None:
         arriving = {i: digits(width, seed=10 + i) for i in at}
         case = f"for {stages} stage(s) of width {width}, gradients arriving at {at}:"
         came = ask(answer, case, matrices, arriving)
-        assert isinstance(came, list | tuple) and len(came) == stages, (
+        assert np.shape(came)[:1] == (stages,), (
             f"{case} a list of {stages} gradients is asked for, one for each stage's output"
         )
         needed = _back(matrices, arriving)

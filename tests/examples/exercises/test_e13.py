@@ -1,6 +1,5 @@
 """Lesson 13's exercises: right answers pass, wrong ones are told what is wrong."""
 
-import numpy as np
 import pytest
 
 from examples.exercises import e13
@@ -78,7 +77,7 @@ def without_heads(matrices, arriving):
         (lambda *a: back(*a, early=True), "into the stage's output"),
         (lambda *a: back(*a, order=-1), "stage 0 comes first"),
         (without_heads, "auxiliary heads are missing"),
-        (lambda m, a: [np.zeros(len(m[0]))], "a list of 2 gradients"),
+        (lambda m, a: back(m, a)[:-1], "a list of 1 gradients"),
     ],
 )
 def test_wrong_ways_back(answer, words):
