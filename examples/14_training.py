@@ -15,9 +15,7 @@ import numpy as np
 import minigrad
 from examples.exercises import e14
 from examples.lesson import BLUE, GREEN, GREY, ORANGE, RED, exercise, picture, plt
-from googlenet import GoogLeNet
-from googlenet.model import loss
-from googlenet.probe import look_inside
+from googlenet import GoogLeNet, model, probe
 from minigrad import optim
 from minigrad.data import FashionMNIST
 
@@ -52,7 +50,7 @@ def train(lr, steps, batch=64):
     losses, moves = [], []
     for _ in range(steps):
         chosen = rng.choice(len(X), batch, replace=False)
-        total, heads = loss(net(minigrad.tensor(X[chosen])), Y[chosen])
+        total, heads = model.loss(net(minigrad.tensor(X[chosen])), Y[chosen])
         net.zero_grad()
         total.backward()
         before = watched.numpy().copy()
@@ -67,7 +65,7 @@ net, losses, moves = train(lr=2e-3, steps=70)
 wild, high_losses, high_moves = train(lr=2e-2, steps=25)
 GUESS = np.log(10)
 assert abs(losses[0, 0] - GUESS) < 0.02  # before it learns, the main head must be guessing
-left = [int(np.argmax(head < GUESS - 0.3)) for head in losses.T]
+left = [np.argmax(head < GUESS - 0.3) for head in losses.T]
 for name, step, last in zip(("main", "aux 4a", "aux 4d"), left, losses[-10:].mean(0), strict=True):
     print(f"{name:>7}: 0.3 below ln 10 first at step {step:2}; the last ten steps {last:.2f}")
 print(f"rate 2e-2: the main head's last ten {high_losses[-10:, 0].mean():.2f}, ln 10 = {GUESS:.2f}")
@@ -82,7 +80,7 @@ print(f"test accuracy {(said == Y_test).mean():.2f} after {70 * 64:,} pictures; 
 assert min(left[1:]) < left[0]
 assert losses[-10:, 0].mean() < GUESS - 0.5 < high_losses[-10:, 0].mean()
 for name, n in {"the rate 2e-3": net, "2e-2": wild}.items():
-    look = look_inside(n, minigrad.tensor(X_test[:64]), Y_test[:64])
+    look = probe.look_inside(n, minigrad.tensor(X_test[:64]), Y_test[:64])
     dead, answers = look.stages["dead"][-1], look.heads["logits"]["classes"]
     print(f"{name}: {dead:.0%} of 5b's channels are 0 for 64 pictures; it says {answers} classes")
 assert answers == 1
