@@ -14,17 +14,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]) if "__file__" in globals() els
 import numpy as np
 
 import minigrad
+from examples.clothes import clothes
 from examples.exercises import e13
 from examples.lesson import BLUE, GREEN, GREY, RED, exercise, picture, plt
 from googlenet import GoogLeNet
 from googlenet.probe import look_inside
 from minigrad import functional as F
-from minigrad.data import FashionMNIST
 
-clothes = FashionMNIST()
-pixels = (clothes.images[:32].astype(np.float32) / 255 - 0.286) / 0.353
-images = np.pad(pixels, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="edge")  # 28×28 → 32×32
-labels = clothes.labels[:32]
+images, labels = (part[:32] for part in clothes()[:2])  # 32×32, around 0
 
 # %% [markdown]
 # The loss that is trained is main + 0.3·aux_4a + 0.3·aux_4d. The derivative of a sum is the sum of

@@ -13,20 +13,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]) if "__file__" in globals() els
 import numpy as np
 
 import minigrad
+from examples.clothes import clothes
 from examples.exercises import e14
 from examples.lesson import BLUE, GREEN, GREY, ORANGE, RED, exercise, picture, plt
 from googlenet import GoogLeNet, model, probe
 from minigrad import optim
-from minigrad.data import FashionMNIST
 
-
-def prepared(data):
-    pixels = (data.images.astype(np.float32) / 255 - 0.286) / 0.353
-    return np.pad(pixels, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="edge"), data.labels
-
-
-(X, Y), clothes = prepared(FashionMNIST()), FashionMNIST(train=False)
-X_test, Y_test = (part[:500] for part in prepared(clothes))
+(X, Y, names), (X_test, Y_test, _) = clothes(), clothes(train=False)
 # Widths as in Table 1 of the paper (lesson 12), a fifth of them or so.
 NARROW = """3a=16/16/24/4/8/8 3b=24/24/32/6/12/12 pool 4a=32/24/40/4/12/12 4b=32/24/40/6/12/12
 4c=32/24/40/6/12/12 4d=32/24/40/8/12/12 4e=40/32/48/8/16/16 pool 5a=40/32/48/8/16/16
@@ -79,10 +72,10 @@ said = net(minigrad.tensor(X_test)).numpy().argmax(1)
 print(f"test accuracy {(said == Y_test).mean():.2f} after {70 * 64:,} pictures; guessing: 0.10")
 assert min(left[1:]) < left[0]
 assert losses[-10:, 0].mean() < GUESS - 0.5 < high_losses[-10:, 0].mean()
-for name, n in {"the rate 2e-3": net, "2e-2": wild}.items():
+for name, n in {"rate 2e-3": net, "rate 2e-2": wild}.items():
     look = probe.look_inside(n, minigrad.tensor(X_test[:64]), Y_test[:64])
     dead, answers = look.stages["dead"][-1], look.heads["logits"]["classes"]
-    print(f"{name}: {dead:.0%} of 5b's channels are 0 for 64 pictures; it says {answers} classes")
+    print(f"{name}: 5b has {dead:.0%} silent channels; of 64 pictures it names {answers} class(es)")
 assert answers == 1
 
 # %% [markdown]
@@ -112,11 +105,11 @@ axis.axhspan(6e-4, 1e-2, color=GREEN, alpha=0.12, lw=0)
 axis.text(69, 7e-4, "healthy", ha="right", color=GREEN)
 axis.set(xlabel="step", ylim=(2e-4, 1), title="How far a step moves the weights")
 axis = axes["said"]
-axis.imshow(np.hstack(np.pad(clothes.images[:9, 0], ((0, 0), (0, 0), (6, 6)))), cmap="gray_r")
+axis.imshow(np.hstack(np.pad(X_test[:9, 0], ((0, 0), (0, 0), (4, 4)), mode="edge")), cmap="gray_r")
 axis.axis("off")
 for i, label in enumerate(said[:9]):
-    colour, word = GREEN if label == Y_test[i] else RED, clothes.classes[label].split("/")[0]
-    axis.text(20 + 40 * i, 33, word, color=colour, ha="center", fontsize=11)
+    colour, word = GREEN if label == Y_test[i] else RED, names[label]
+    axis.text(20 + 40 * i, 37, word, color=colour, ha="center", fontsize=11)
 axis.set_title("What it says of nine test pictures: green is right", fontsize=11)
 picture(figure, "14-training")
 
