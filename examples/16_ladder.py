@@ -33,8 +33,8 @@ print(f"{flop / 2e6:,.0f} million multiply-adds; at least {moved / 1e6:.1f} MB m
 
 # %% [markdown]
 # The rungs are measured in turns, so that a disturbance hits all of them, and medians are taken.
-# The loops would need a quarter of an hour or more; so they get 1 picture, 4 channels, 4 outputs of
-# the same size, borders included, and their time is multiplied by the share of the work this is.
+# The loops would need ten minutes or more: they get 1 picture, 4 channels and 4 outputs of the same
+# size, borders included, and their time counts as often as that part goes into the whole.
 
 
 # %%
