@@ -3,26 +3,25 @@
 import ast
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-
-import minigrad
-from minigrad import functional as F
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
-def starting_code(lesson: str, name: str) -> Callable:
-    """Return the function `name` as the lesson has it before the reader begins."""
-    text = (EXAMPLES / f"{lesson}.py").read_text()
-    found = [
-        part for part in ast.parse(text).body
-        if isinstance(part, ast.FunctionDef) and part.name == name
-    ]  # fmt: skip
+def starting_code(lesson: str, name: str) -> Any:
+    """Return a function or class as the lesson has it before the reader begins.
+
+    With it runs all that the lesson imports, and nothing else of it.
+    """
+    file = EXAMPLES / f"{lesson}.py"
+    body = ast.parse(file.read_text()).body
+    imports = [part for part in body if isinstance(part, ast.Import | ast.ImportFrom)]
+    found = [part for part in body if getattr(part, "name", None) == name]
     assert len(found) == 1, f"{lesson} defines {name} {len(found)} times"
-    names = {"np": np, "minigrad": minigrad, "F": F}
-    exec(compile(ast.Module(found, []), lesson, "exec"), names)
+    names: dict[str, Any] = {"__file__": str(file)}
+    exec(compile(ast.Module([*imports, *found], []), str(file), "exec"), names)
     return names[name]
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from examples.exercises import e07
-from tests.examples.exercises.starting import starting
+from tests.examples.exercises.lesson_code import starting_code
 
 LESSON = "07_pooling"
 
@@ -49,9 +49,9 @@ def test_right_answers_pass():
 
 def test_the_lesson_begins_unsolved():
     with pytest.raises(NotImplementedError):
-        e07.each_window_pays_its_first_winner(starting(LESSON, "max_pool_gradient"))
+        e07.each_window_pays_its_first_winner(starting_code(LESSON, "max_pool_gradient"))
     with pytest.raises(AssertionError, match="the padding has won"):
-        e07.padding_never_wins(starting(LESSON, "max_pool"))
+        e07.padding_never_wins(starting_code(LESSON, "max_pool"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from examples.exercises import e08
-from tests.examples.exercises.starting import starting
+from tests.examples.exercises.lesson_code import starting_code
 
 LESSON = "08_softmax_cross_entropy"
 
@@ -37,11 +37,11 @@ def test_right_answers_pass():
 
 def test_the_lesson_begins_unsolved():
     with np.errstate(all="ignore"), pytest.raises(AssertionError, match="Subtract the largest"):
-        e08.scores_may_be_large(starting(LESSON, "cross_entropy"))
+        e08.scores_may_be_large(starting_code(LESSON, "cross_entropy"))
     with pytest.raises(NotImplementedError):
-        e08.what_was_said_minus_what_is_true(starting(LESSON, "cross_entropy_gradient"))
+        e08.what_was_said_minus_what_is_true(starting_code(LESSON, "cross_entropy_gradient"))
     with pytest.raises(NotImplementedError):
-        e08.probabilities_share_one_sum(starting(LESSON, "softmax_gradient"))
+        e08.probabilities_share_one_sum(starting_code(LESSON, "softmax_gradient"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from examples.exercises import e09
-from tests.examples.exercises.starting import starting
+from tests.examples.exercises.lesson_code import starting_code
 
 LESSON = "09_dropout_lrn_batch_norm"
 
@@ -27,11 +27,11 @@ def test_right_answers_pass():
 
 def test_the_lesson_begins_unsolved():
     with pytest.raises(AssertionError, match="make up for what is lost"):
-        e09.the_mean_stays(starting(LESSON, "dropout"))
+        e09.the_mean_stays(starting_code(LESSON, "dropout"))
     with pytest.raises(NotImplementedError):
-        e09.shift_and_scale_cost_nothing(starting(LESSON, "batch_norm_gradient"))
+        e09.shift_and_scale_cost_nothing(starting_code(LESSON, "batch_norm_gradient"))
     with pytest.raises(NotImplementedError):
-        e09.the_population_is_meant(starting(LESSON, "running_variance"))
+        e09.the_population_is_meant(starting_code(LESSON, "running_variance"))
 
 
 @pytest.mark.parametrize(

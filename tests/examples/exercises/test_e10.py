@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from examples.exercises import e10
-from tests.examples.exercises.starting import starting
+from tests.examples.exercises.lesson_code import starting_code
 
 LESSON = "10_checking_gradients"
 
@@ -56,9 +56,9 @@ def test_right_answers_pass():
 
 def test_the_lesson_begins_unsolved():
     with pytest.raises(NotImplementedError):
-        e10.differences_are_taken_well(starting(LESSON, "numerical_gradient"))
+        e10.differences_are_taken_well(starting_code(LESSON, "numerical_gradient"))
     with pytest.raises(AssertionError, match="zeros for softmax"):
-        e10.the_check_is_not_blind(starting(LESSON, "gradient_is_right"))
+        e10.the_check_is_not_blind(starting_code(LESSON, "gradient_is_right"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from examples.exercises import e11
 from minigrad import tensor
 from minigrad.autograd import record
 from minigrad.testing import gradcheck
-from tests.examples.exercises.starting import starting
+from tests.examples.exercises.lesson_code import starting_code
 
 LESSON = "11_your_own_layer"
 
@@ -61,9 +61,9 @@ def test_right_answers_pass():
 
 def test_the_lesson_begins_unsolved():
     with pytest.raises(AssertionError, match="Both factors depend on x"):
-        e11.silu_is_a_good_layer(starting(LESSON, "silu"))
+        e11.silu_is_a_good_layer(starting_code(LESSON, "silu"))
     with pytest.raises(AssertionError, match="2 of 5 mutants killed.*\n.*everything passes"):
-        e11.the_test_kills_what_breaks_relu(starting(LESSON, "relu_is_right"))
+        e11.the_test_kills_what_breaks_relu(starting_code(LESSON, "relu_is_right"))
 
 
 def test_an_answer_not_begun_is_no_wrong_one():
