@@ -82,13 +82,16 @@ def test(runs: Sequence[Path], crops: int, averaged: bool) -> tuple[list[Evaluat
     return found.members, found.ensemble
 
 
-def measure(folder: Path, seeds: int, epochs: int | None) -> Iterator[Row | dict[str, Any]]:
+def measure(
+    folder: Path, seeds: int, epochs: int | None, constant: bool
+) -> Iterator[Row | dict[str, Any]]:
     """Train and test everything; yield the rows of the table, and comparisons of ensembles."""
-    runs = {way: [train(folder, way, seed, epochs) for seed in range(seeds)] for way in WAYS}
+    ways = [way for way in WAYS if constant or way != "constant-rate"]
+    runs = {way: [train(folder, way, seed, epochs) for seed in range(seeds)] for way in ways}
     tested = {
-        (way, averaged): test(runs[way], 1, averaged) for way in WAYS for averaged in (False, True)
+        (way, averaged): test(runs[way], 1, averaged) for way in ways for averaged in (False, True)
     }
-    for way in ("default", "constant-rate"):
+    for way in ("default", "constant-rate")[: 1 + constant]:
         for averaged, name in ((False, "raw weights"), (True, "averaged weights")):
             yield _row(f"averaging, {way}", name, tested[way, averaged][0])
     for way, name in (("default", "heads on"), ("no-heads", "heads off")):
@@ -136,11 +139,12 @@ def markdown(rows: Sequence[Row], machine: str, seeds: int) -> str:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--seeds", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
-def main(folder: Path, seeds: int, epochs: int | None) -> None:
+@click.option("--constant/--no-constant", default=True, help="Also train at a constant rate.")
+def main(folder: Path, seeds: int, epochs: int | None, constant: bool) -> None:
     """Train with several seeds in FOLDER, and tell what each choice brings."""
     rows: list[Row] = []
     comparisons: list[dict[str, Any]] = []
-    for found in measure(folder, seeds, epochs):
+    for found in measure(folder, seeds, epochs, constant):
         if isinstance(found, Row):
             rows.append(found)
             spread = f" ± {found.spread:.2f}" if len(found.errors) > 1 else ""

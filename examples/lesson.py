@@ -26,7 +26,7 @@ __all__ = ["PICTURES", "exercise", "picture"]
 
 PICTURES = Path(__file__).parent / "pictures"
 BLUE, ORANGE, GREEN, RED, GREY = "#1f4e9c", "#e08e2b", "#3a9d6e", "#c0392b", "#8a8f98"
-COLOURS = 64  # of a picture that is kept: a plot needs no more
+COLOURS = 128  # of a picture that is kept: a plot needs no more
 
 plt.rcParams.update(
     {

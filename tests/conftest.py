@@ -12,8 +12,8 @@ settings.register_profile(
     "dev", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
-# Where there is no PyTorch the file that is written in it cannot even be looked at for doctests.
-collect_ignore = [] if find_spec("torch") else ["googlenet/torch_googlenet.py"]
+# Where there is no PyTorch files that are written in it cannot even be looked at for doctests.
+collect_ignore_glob = [] if find_spec("torch") else ["googlenet/torch_*.py"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

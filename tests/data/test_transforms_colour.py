@@ -31,7 +31,7 @@ from minigrad.data.transforms.colour import (
     adjust_hue,
     adjust_saturation,
 )
-from tests.data.judges import torchvision_functional
+from tests.judges import torchvision
 
 EVERY_KIND = [
     ColorJitter(0.4, 0.4, 0.4, 0.1),
@@ -344,7 +344,7 @@ def test_a_fixed_interpolation_draws_nothing_more():
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 0.9, 1.3, 2.0])
 def test_torchvision_agrees_to_one_level(factor):
-    functional = torchvision_functional()
+    functional = torchvision("transforms.v2.functional")
     torch = pytest.importorskip("torch")
     image = rng(2).integers(0, 256, (3, 60, 50), np.uint8)
     for adjust, judge, amount in (
@@ -362,7 +362,7 @@ def test_torchvision_agrees_to_one_level(factor):
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 0.9, 1.3, 2.0])
 def test_torchvision_on_pillows_pictures_agrees_exactly(factor):
-    functional = torchvision_functional()
+    functional = torchvision("transforms.v2.functional")
     image = rng(2).integers(0, 256, (3, 60, 50), np.uint8)
     pillow = Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
     for adjust, judge in (

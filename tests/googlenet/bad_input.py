@@ -184,7 +184,7 @@ CASES = [
     ),
     Case(
         "grey pictures for a network of colours", EVALUATE + "--data embedded",
-        "the pictures of 'embedded' have 1 channels, but the network takes 3", 2,
+        "the pictures of 'embedded' have 1 channels, but the network of 'runs/animals' takes 3", 2,
     ),
     Case("no such data", EVALUATE + "--data nothing", "no dataset and no folder 'nothing'", 2),
     Case(

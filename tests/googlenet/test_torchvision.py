@@ -13,8 +13,8 @@ import minigrad
 from googlenet import GoogLeNet, InceptionBN, InceptionV3
 from googlenet.model import loss
 from googlenet.torchvision_weights import TORCHVISION, names
-from tests.googlenet.judges import torchvision_models
 from tests.googlenet.test_like_pytorch import relative
+from tests.judges import torchvision
 
 torch = pytest.importorskip("torch")
 from tests.googlenet.torch_cifar_googlenet import TorchCifarGoogLeNet, our_names  # noqa: E402
@@ -94,7 +94,7 @@ def compare(net, judge, ours_to_theirs, size, heads=(), weight=0.3, batch=2):
 
 
 def against_torchvision(name, net, size, weight):
-    models = torchvision_models()
+    models = torchvision("models")
     judge = getattr(models, name)(
         weights=None, num_classes=CLASSES, aux_logits=True, init_weights=False,
         transform_input=False, dropout=0.0, **({"dropout_aux": 0.0} if name == "googlenet" else {}),

@@ -13,8 +13,8 @@ from googlenet.classify import Classifier, probabilities
 from googlenet.run_folder import load_model
 from googlenet.torchvision_weights import TORCHVISION, from_torchvision, names, to_torchvision
 from minigrad.data import read_image
-from tests.googlenet.judges import torchvision_models
 from tests.googlenet.tiny import call
+from tests.judges import torchvision
 
 CLASSES = 3
 
@@ -53,7 +53,7 @@ def picture(tmp_path_factory):
 def trained(name, **options):
     """Return torchvision's network with weights and statistics that it may have been trained to."""
     torch = pytest.importorskip("torch")
-    judge = getattr(torchvision_models(), name)(
+    judge = getattr(torchvision("models"), name)(
         weights=None, num_classes=CLASSES, init_weights=False, aux_logits=True, **options
     )
     torch.manual_seed(3)

@@ -9,7 +9,7 @@ import pytest
 import minigrad
 from googlenet import vitals as module
 from googlenet.model import GoogLeNet, loss
-from googlenet.probe import PER_STAGE, look_inside
+from googlenet.probe import PER_STAGE, Seen, look_inside
 from googlenet.recipes import Recipe
 from googlenet.run_folder import RunFolder, network
 from googlenet.train import Training
@@ -121,6 +121,13 @@ def test_a_channel_that_is_shut_off_is_dead():
     assert look_inside(net, *batch()).heads["aux_4a"]["dead"] == 1.0
 
 
+def test_a_channel_is_dead_only_if_it_never_speaks():
+    seen = Seen([(30, minigrad.tensor([0.0, 0.01, 0.5])), (10, minigrad.tensor([1.0]))])
+    zero, dead = seen.shares()
+    assert dead == 1 / 4
+    assert zero == pytest.approx(1 - (30 * 0.17 + 10) / 40)
+
+
 def test_behind_the_heads_both_gradients_are_the_same():
     net = wide()
     look = look_inside(net, *batch())
@@ -157,8 +164,15 @@ def test_looking_leaves_no_trace(mode):
     gradients = {name: p.grad for name, p in net.named_parameters()}
     kept = {name: g.numpy().copy() for name, g in gradients.items()}
     modes = [m.training for _, m in net.named_modules()]
-    drawn = minigrad.random.default.drawn
+    drawn, forward = minigrad.random.default.drawn, net.conv1.forward
+
+    def drawing(x):
+        minigrad.random.default.next_key()
+        return forward(x)
+
+    net.conv1.forward = drawing
     look_inside(net, *batch(seed=7))
+    del net.conv1.forward
     assert minigrad.random.default.drawn == drawn
     assert [m.training for _, m in net.named_modules()] == modes
     for name, array in net.state_dict().items():
@@ -265,7 +279,10 @@ def test_rows_go_on_where_a_run_does(tmp_path, steps):
     recorder = Recorder(folder.path, first, silent)
     folder.beside.append(recorder.write)
     first.run(recorder, folder, StopAfter(first, steps))
+    (folder.path / VITALS).unlink(missing_ok=True)
     folder.keep()
+    written = read_vitals(folder.path / VITALS)  # with the checkpoint, as far as it is
+    assert written["probes"] == json.loads(json.dumps(recorder.content["probes"]))
     recorder.step(8, first.means, 0.0)  # a step that is lost: after the checkpoint it was killed
     recorder.content["curve"].append({"step": 99, "steps": 1, "loss": 9.0, "loss_logits": 9})
     recorder.write()

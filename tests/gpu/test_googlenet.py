@@ -9,6 +9,7 @@ from googlenet import GoogLeNet
 from googlenet.model import loss
 from googlenet.recipes import Recipe
 from googlenet.train import Training, evaluate, train
+from googlenet.vitals import Recorder
 from minigrad import nn, optim, tensor
 from minigrad.data import ArrayDataset, DataLoader
 from tests.gpu import standin
@@ -129,3 +130,29 @@ def test_training_with_a_recorded_step_gives_the_same_numbers(options):
         rows.append([{k: v for k, v in row.items() if k not in timed} for row in history])
     assert rows[0] == rows[1]
     assert all(np.isfinite(list(row.values())).all() for row in rows[0])
+
+
+def recorded(where, folder):
+    """Train three steps, each of which is looked at."""
+    minigrad.manual_seed(3)
+    net = GoogLeNet(5, in_channels=1, image_size=32).to(where)
+    images = np.random.default_rng(0).integers(0, 256, (6, 1, 32, 32), dtype=np.uint8)
+    pictures = ArrayDataset(images, np.array([1, 4, 0, 2, 3, 1]), "abcde")
+    recipe = Recipe(batch_size=2, epochs=1, flip=False, dropout=0.0, aux_dropout=0.0)
+    training = Training(net, recipe, pictures, pictures)
+    folder.mkdir()
+    recorder = Recorder(folder, training, pytest.fail)
+    recorder.every = 2
+    training._learn((recorder,))
+    return recorder.content["probes"]
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="takes hours in plain Python")
+def test_what_is_recorded_is_that_of_the_cpu(tmp_path):
+    (wanted,), (found,) = recorded("cpu", tmp_path / "a"), recorded("cuda", tmp_path / "b")
+    for name in ("activation", "gradient", "gradient_main", "update"):
+        for a, b in zip(found[name], wanted[name], strict=True):
+            assert a == (None if b is None else pytest.approx(b, rel=0.05)), name
+    assert found["heads"]["logits"]["loss"] == pytest.approx(
+        wanted["heads"]["logits"]["loss"], 1e-2
+    )

@@ -166,7 +166,7 @@ def test_googlenet_as_on_the_cpu(dtype):
     results = []
     for place in ("cpu", "cuda"):
         minigrad.manual_seed(0)
-        net = GoogLeNet(num_classes=10, in_channels=1, image_size=32).to(place)
+        net = GoogLeNet(10, in_channels=1, image_size=32, init="he").to(place)
         outputs = net(tensor(images, device=place).astype(dtype))
         assert outputs.logits.dtype == dtype
         total, _ = loss(outputs, np.array([3, 5]), 0.1)
