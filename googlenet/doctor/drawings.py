@@ -44,7 +44,7 @@ def draw_curves(case: Case, findings: Sequence[Finding]) -> bytes:
         for i, f in enumerate(marked, 1)
     ]
     below = 0.22 * sum(map(len, lines)) + (0.2 if lines else 0)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.3 + below))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.3 + below), layout="none")
     figure.subplots_adjust(
         left=0.065, right=0.985, top=1 - 0.45 / (4.3 + below), wspace=0.16,
         bottom=(0.6 + below) / (4.3 + below),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numba
 from numba.core import event
+from numba.core.caching import IndexDataCacheFile
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -32,8 +33,31 @@ def kernel(function: Callable) -> Callable:
     if hasattr(compiled, "_cache"):  # not with compilation switched off
         # Numba drops a cached kernel when the file that holds it changes. Kernels also take in
         # helpers from other files, so ours are dropped when any kernel file does.
+        compiled._cache._cache_file.__class__ = KernelFiles
         compiled._cache._cache_file._source_stamp = _stamp_of_all_kernels()
     return compiled
+
+
+class KernelFiles(IndexDataCacheFile):
+    """Where compiled kernels are kept: each in a file that is named after what it is.
+
+    Numba counts files up: the third kernel that a process compiles goes into file 3, which it notes
+    in an index. Two processes that compile at the same time both call a file 3, and then the index
+    of one leads to the machine code of the other: wrong numbers, and no error. Named after the
+    types, the processor and the sources, a file holds the same whoever wrote it. What may still be
+    lost is an entry of the index, and with it one compilation.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep a kernel; first itself and then its name, so that who finds that finds it."""
+        overloads = self._load_index()
+        if not overloads:  # the sources have changed: nothing leads to what was compiled from them
+            for left in Path(self._cache_path).glob(f"{Path(self._index_name).stem}.*.nbc"):
+                left.unlink(missing_ok=True)
+        what = repr((key, self._source_stamp, self._version)).encode()
+        overloads[key] = f"{self._index_name}.{hashlib.sha256(what).hexdigest()[:20]}.nbc"
+        self._save_data(overloads[key], data)
+        self._save_index(overloads)
 
 
 @cache

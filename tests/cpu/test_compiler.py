@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from functools import partial
+from itertools import permutations
 from types import SimpleNamespace
 
 import numba
@@ -77,3 +79,47 @@ def test_the_stamp_knows_of_every_file(monkeypatch):
         compiler.Path, "read_bytes", lambda p: read(p) + (b"#" if p == changed else b"")
     )
     assert compiler._stamp_of_all_kernels.__wrapped__() != stamp
+
+
+@pytest.mark.parametrize("order", sorted(set(permutations("0011"))))
+def test_processes_that_compile_at_the_same_time_do_not_take_each_others_kernels(tmp_path, order):
+    """Both have read the index before either writes; what they write comes in any order."""
+
+    def files():
+        return compiler.KernelFiles(str(tmp_path), "kernel", b"sources")
+
+    files().save("first", "of first")
+    writes = {}
+    for who in "01":
+        side, seen = files(), files()._load_index()
+        writes[who] = []
+        side._load_index = partial(dict, seen)
+        for name in ("_save_data", "_save_index"):
+            write = getattr(side, name)
+            later = lambda *what, write=write, who=who: writes[who].append(partial(write, *what))  # noqa: E731
+            setattr(side, name, later)
+        side.save(who, f"of {who}")
+    for who in order:
+        writes[who].pop(0)()
+    assert files().load("first") == "of first"
+    loaded = [files().load(who) for who in "01"]
+    assert all(code in (f"of {who}", None) for who, code in zip("01", loaded, strict=True))
+    assert any(loaded)
+
+
+def test_kernels_of_changed_sources_are_neither_found_nor_left(tmp_path):
+    before = compiler.KernelFiles(str(tmp_path), "kernel", b"before")
+    before.save("types", "old code")
+    after = compiler.KernelFiles(str(tmp_path), "kernel", b"after")
+    assert after.load("types") is None
+    after.save("types", "new code")
+    assert after.load("types") == "new code"
+    assert len(list(tmp_path.glob("*.nbc"))) == 1
+
+
+@needs_compiler
+def test_every_kernel_is_kept_in_such_files():
+    found = [function for function in vars(conv).values() if hasattr(function, "py_func")]
+    kept = [f for f in found if f.py_func in compiler._kernels]
+    assert kept
+    assert all(type(f._cache._cache_file) is compiler.KernelFiles for f in kept)
