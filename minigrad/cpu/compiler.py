@@ -5,17 +5,26 @@ step through a kernel. Slow, and every number stays the same up to rounding.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import event
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import IndexDataCacheFile
 
 PACKAGE = Path(__file__).parent.parent
+
+# Numba tells functions of one name and one type apart by counting them up, in every process from 1.
+# Kernels on disk bring along the helpers they call. When two of them were compiled by different
+# processes, different helpers may have one name and one number, and who loads both takes the one
+# for the other: wrong numbers, and no error. So every process counts from somewhere else.
+FunctionIdentity._unique_ids = count(int.from_bytes(os.urandom(6), "big"))
 
 _kernels: set[Callable] = set()
 

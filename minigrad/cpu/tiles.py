@@ -85,6 +85,8 @@ def both_axes(formula, size):
         def apply(source, at, down, right, target, to, down_out, right_out, channels):
             vectors(source, at, down, right, target, to, down_out, right_out, channels)  # type: ignore[call-arg]
 
+        # By its name the machine code of one map is told from that of another.
+        apply.__name__ = apply.__qualname__ = f"apply_{formula.__name__}_{size}"
         return apply
 
     return apply

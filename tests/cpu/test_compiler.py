@@ -123,3 +123,47 @@ def test_every_kernel_is_kept_in_such_files():
     kept = [f for f in found if f.py_func in compiler._kernels]
     assert kept
     assert all(type(f._cache._cache_file) is compiler.KernelFiles for f in kept)
+
+
+COUNT = """
+import minigrad
+from numba.core.bytecode import FunctionIdentity
+print(FunctionIdentity.from_function(lambda: 0).unique_id)
+"""
+
+
+@needs_compiler
+def test_no_two_processes_call_different_helpers_by_the_same_number():
+    """Or else the kernel that one compiled calls the helper of a kernel that the other compiled."""
+    numbers = {
+        subprocess.run(
+            [sys.executable, "-c", COUNT], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(numbers) == 2
+
+
+HALVES = """
+import sys
+import numpy as np
+from minigrad.ops.conv import cpu, vectorized
+rng = np.random.default_rng(0)
+x, w = (rng.standard_normal(s).astype("f") for s in ((32, 16, 6, 6), (16, 16, 3, 3)))
+g = rng.standard_normal((32, 16, 4, 4)).astype("f")
+geometry = (1, 1), ((0, 0), (0, 0)), (1, 1), 1
+for part in sys.argv[1:]:
+    arguments = {"forward": (x, w, None), "input_gradient": (g, w, x.shape),
+                 "weight_gradient": (g, x, w.shape)}[part]
+    ours, theirs = (getattr(m, f"conv2d_{part}")(*arguments, *geometry) for m in (cpu, vectorized))
+    assert np.abs(ours - theirs).max() < 1e-3, part
+"""
+
+
+@needs_compiler
+def test_kernels_that_different_processes_compiled_go_together(tmp_path):
+    """Each compiles a part of what Winograd's way takes; the last loads all of it."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    parts = ["forward", "weight_gradient", "input_gradient"]
+    for chosen in (*([part] for part in parts), parts):
+        subprocess.run([sys.executable, "-c", HALVES, *chosen], env=environment, check=True)
