@@ -44,6 +44,9 @@ Examples:
     help="Other data, opened as by train: its test pictures.  [default: the run's own]",
 )
 @click.option("--test-data", metavar="FOLDER", help="A folder, of which every picture is a test.")
+@click.option(
+    "--class-names", metavar="FILE", help="Readable names for the folders of other data's classes."
+)
 @cropping
 @click.option(
     "--output",
@@ -62,6 +65,7 @@ def evaluate(
     runs: tuple[Path, ...],
     data: str | None,
     test_data: str | None,
+    class_names: str | None,
     crops: int,
     output: Path | None,
     on_error: str | None,
@@ -87,7 +91,7 @@ def evaluate(
         examined = own(contestants)
     else:
         with usage():
-            examined = other(data, test_data, contestants)
+            examined = other(data, test_data, class_names, contestants)
     members = [
         Member(contestant.classifier, contestant.model.transform, dataset)
         for contestant, dataset in zip(contestants, examined.datasets, strict=True)

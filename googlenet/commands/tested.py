@@ -89,7 +89,8 @@ def own(contestants: Sequence[Contestant]) -> Examined:
                 f"the run's pictures were in {place!r}, and that folder is not there any more; if "
                 "it was moved, say where it is: --data FOLDER"
             )
-    datasets, description = _open_all(asked["data"], asked["test_data"], contestants)
+    names = asked.get("class_names")
+    datasets, description = _open_all(asked["data"], asked["test_data"], names, contestants)
     of_classes(datasets[0], first.model.classes, f"the data of {str(first.home)!r}")
     found = fingerprint(datasets[0])
     if found != config["fingerprints"].get("test"):
@@ -107,7 +108,9 @@ def own(contestants: Sequence[Contestant]) -> Examined:
     return Examined(datasets, description, True, asked.get("on_error") or "raise")
 
 
-def other(data: str | None, test_data: str | None, contestants: Sequence[Contestant]) -> Examined:
+def other(
+    data: str | None, test_data: str | None, names: str | None, contestants: Sequence[Contestant]
+) -> Examined:
     """Open other pictures, of the classes that the networks know.
 
     Raises
@@ -115,7 +118,7 @@ def other(data: str | None, test_data: str | None, contestants: Sequence[Contest
     ValueError
         If their classes or channels are not those of the networks.
     """
-    datasets, description = _open_all(data, test_data, contestants)
+    datasets, description = _open_all(data, test_data, names, contestants)
     of_classes(datasets[0], contestants[0].model.classes, repr(data or test_data))
     found = fingerprint(datasets[0])
     known = [contestant.home for contestant in contestants]
@@ -138,7 +141,7 @@ def _config(contestant: Contestant) -> dict[str, Any]:
 
 
 def _open_all(
-    data: str | None, test_data: str | None, contestants: Sequence[Contestant]
+    data: str | None, test_data: str | None, names: str | None, contestants: Sequence[Contestant]
 ) -> tuple[list[Dataset], str]:
     """Open pictures for each network; networks that read them alike share them."""
     opened: list[tuple[dict[str, Any], Dataset]] = []
@@ -146,6 +149,7 @@ def _open_all(
     for contestant in contestants:
         net = contestant.model.net
         how = {} if data in DATASETS else reading(net.image_size, net.in_channels)
+        how |= {} if names is None else {"names": names}
         shared = next((dataset for known, dataset in opened if known == how), None)
         if shared is None:
             shared, description = _open(data, test_data, how, contestant.model.classes)

@@ -24,8 +24,10 @@ from googlenet.screen import LOGS, open_log
 from minigrad.data import DATASETS, OpenedDataset, open_dataset
 
 DEFAULT = RECIPES["default"].recipe
-ASKED = ("data", "test_data", "channels", "pictures", "on_error", "finetune")  # to go on with
-PLACES = ("data", "test_data", "finetune")
+ASKED = (  # to go on with
+    "data", "test_data", "class_names", "channels", "pictures", "on_error", "finetune",
+)  # fmt: skip
+PLACES = ("data", "test_data", "class_names", "finetune")
 MOVED = ("data", "test_data", "on_error")  # of those, what may be said anew
 GOES_WITH_RESUME = {
     "resume", "device", "threads", "workers", "cuda_graph", "every", "detect_anomaly", "kind",
@@ -68,6 +70,11 @@ def _default(name: str) -> str:
     "[default: what the recipe is meant for: embedded]",
 )
 @click.option("--test-data", metavar="FOLDER", help="Of pictures to test on.  [default: a fifth]")
+@click.option(
+    "--class-names",
+    metavar="FILE",
+    help="Readable names for the folders of the classes, as ImageNet's synset lists have them.",
+)
 @click.option("--channels", type=click.Choice(["1", "3"]), help="Of pictures in a folder.")
 @click.option(
     "--image-size",
@@ -238,7 +245,7 @@ def train_new(
     try:
         folder.write_config(
             recipe,
-            asked={n: options[n] for n in ASKED} | _places(options),
+            asked={n: options.get(n) for n in ASKED} | _places(options),
             data=opened.description,
             fingerprints=_marks(opened, start),
             classes=list(opened.training.classes),
@@ -298,7 +305,8 @@ def open_data(
     wanted = start.net.in_channels if start is not None else 3
     channels = int(asked["channels"] or wanted)
     how: dict[str, Any] = {} if named else reading(recipe.image_size, channels)
-    opened = open_dataset(asked["data"], test=asked["test_data"], **how)
+    names = asked.get("class_names")
+    opened = open_dataset(asked["data"], test=asked["test_data"], names=names, **how)
     if named:
         channels = int(opened.training[0][0].shape[0])
     if start is not None and channels != wanted:
@@ -317,7 +325,7 @@ def open_data(
 
 def _places(options: dict[str, Any]) -> dict[str, str]:
     """Say where the folders are, from wherever the run is gone on with."""
-    folders = {n: options[n] for n in PLACES if options[n] not in (None, *DATASETS)}
+    folders = {n: options[n] for n in PLACES if options.get(n) not in (None, *DATASETS)}
     return {name: os.path.abspath(folder) for name, folder in folders.items()}
 
 
