@@ -1,9 +1,13 @@
 """What the lessons share: where pictures go, and how an exercise is checked.
 
 A lesson is a script in cells (``# %%``): run it, step through it in an editor, or open it as a
-notebook. At its end stand exercises: functions that do not work yet. `exercise` holds a function
-against its property and says what is wrong with it, so a lesson can be run again and again while
-its exercises are being solved.
+notebook (``jupytext --to ipynb examples/02_graph_and_order.py``). A notebook shows what the last
+line of a cell gives, so nothing here gives anything; and a figure is begun in the cell that shows
+it, as one that a cell leaves open would be shown there, unfinished.
+
+At its end stand exercises: functions that do not work yet. `exercise` holds a function against its
+property and says what is wrong with it, so a lesson can be run again and again while its exercises
+are being solved.
 """
 
 import io
@@ -24,7 +28,7 @@ from PIL import Image
 
 __all__ = ["PICTURES", "exercise", "picture"]
 
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES = Path(__file__).resolve().parent / "pictures"
 BLUE, ORANGE, GREEN, RED, GREY = "#1f4e9c", "#e08e2b", "#3a9d6e", "#c0392b", "#8a8f98"
 COLOURS = 128  # of a picture that is kept: a plot needs no more
 
@@ -41,8 +45,8 @@ plt.rcParams.update(
 )
 
 
-def picture(figure: Any, name: str, folder: Path | None = None) -> Path:
-    """Keep a figure as a small PNG, and show it in a notebook.
+def picture(figure: Any, name: str, folder: Path | None = None) -> None:
+    """Keep a figure as a small PNG; show it in a notebook, say where it is in a script.
 
     Parameters
     ----------
@@ -52,11 +56,6 @@ def picture(figure: Any, name: str, folder: Path | None = None) -> Path:
     folder : Path, optional
         [default: that of the environment variable ``MINIGRAD_PICTURES``, or ``pictures/`` beside
         the lessons]
-
-    Returns
-    -------
-    Path
-        The file.
     """
     folder = folder or Path(os.environ.get("MINIGRAD_PICTURES", PICTURES))
     file = folder / f"{name}.png"
@@ -67,12 +66,13 @@ def picture(figure: Any, name: str, folder: Path | None = None) -> Path:
         image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
     if "ipykernel" in sys.modules:
         plt.show()
+    else:
+        here = file.is_relative_to(Path.cwd())
+        print(f"picture: {file.relative_to(Path.cwd()) if here else file}")
     plt.close(figure)
-    print(f"picture: {file.name}")
-    return file
 
 
-def exercise(property_: Callable[[Callable], None], answer: Callable) -> bool:
+def exercise(property_: Callable[[Callable], None], answer: Callable) -> None:
     """Hold an answer against the property it should have; say what came of it.
 
     Parameters
@@ -82,11 +82,6 @@ def exercise(property_: Callable[[Callable], None], answer: Callable) -> bool:
         for the reader if the answer does not have the property.
     answer : function
         The reader's.
-
-    Returns
-    -------
-    bool
-        Whether it has.
     """
     name = answer.__name__
     try:
@@ -100,5 +95,3 @@ def exercise(property_: Callable[[Callable], None], answer: Callable) -> bool:
         print(f"✗ {name} raises {type(error).__name__}: {error}")
     else:
         print(f"✓ {name}")
-        return True
-    return False
