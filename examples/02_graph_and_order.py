@@ -101,7 +101,8 @@ graph.draw(loss, names={"x": x})  # a notebook shows the drawing here
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), width_ratios=(1.35, 1))
-boxes = {"loss = a + b": (3.1, 1.4), "b = 3·a": (2.15, 0.4), "a = x²": (1.1, 1.4), "x = 2": (0, 1.4)}
+places = (3.1, 1.4), (2.15, 0.4), (1.1, 1.4), (0, 1.4)
+boxes = dict(zip(("loss = a + b", "b = 3·a", "a = x²", "x = 2"), places, strict=True))
 at = {frame.entry: place for frame, place in zip(steps, boxes.values(), strict=True)}
 for frame, (text, (u, v)) in zip(steps, boxes.items(), strict=True):
     box(left, (u, v), text)

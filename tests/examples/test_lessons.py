@@ -60,6 +60,7 @@ def test_a_lesson_runs_cell_by_cell_draws_and_asks(lesson, tmp_path):
     assert FINDS_THE_REST in text
     said = done([CELLS, lesson], tmp_path, tmp_path)
     holds(lesson, said, tmp_path)
+    assert ("\ngraph.draw(" in text) == ("shown: Drawing" in said)
 
 
 @pytest.mark.parametrize("number", QUICK)
