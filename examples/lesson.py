@@ -26,11 +26,12 @@ import numpy as np
 from matplotlib import pyplot as plt
 from PIL import Image
 
-__all__ = ["PICTURES", "exercise", "picture"]
+__all__ = ["PICTURES", "exercise", "keep", "picture"]
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 BLUE, ORANGE, GREEN, RED, GREY = "#1f4e9c", "#e08e2b", "#3a9d6e", "#c0392b", "#8a8f98"
 COLOURS = 128  # of a picture that is kept: a plot needs no more
+WIDEST = 1280  # pixels
 
 plt.rcParams.update(
     {
@@ -62,14 +63,31 @@ def picture(figure: Any, name: str, folder: Path | None = None) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", metadata={"Software": None})
-    with Image.open(drawn) as image:
-        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+    keep(drawn, file)
     if "ipykernel" in sys.modules:
         plt.show()
     else:
         here = file.is_relative_to(Path.cwd())
         print(f"picture: {file.relative_to(Path.cwd()) if here else file}")
     plt.close(figure)
+
+
+def keep(drawn: Any, file: Path, colours: int = COLOURS) -> None:
+    """Write a PNG smaller than it came: in few colours, and no wider than a page.
+
+    Parameters
+    ----------
+    drawn : file or path
+        A picture.
+    file : Path
+        Where it is to be.
+    colours : int
+    """
+    with Image.open(drawn) as image:
+        shown = image.convert("RGB")
+    if shown.width > WIDEST:
+        shown = shown.resize((WIDEST, round(shown.height * WIDEST / shown.width)), Image.LANCZOS)
+    shown.quantize(colours, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def exercise(property_: Callable[[Callable], None], answer: Callable) -> None:
