@@ -84,7 +84,7 @@ class Points:
     def __init__(self, training: Training, every: float = 1.0) -> None:
         self.training, self.every, self.steps = training, every, steps_done(training)
         self._window = Window()
-        self._seconds = training.seconds_of_epoch  # at the last point
+        self._seconds = self._now = training.seconds_of_epoch  # at the last point and the last step
         self._next = 0.0
 
     def step(self, images: int, means: RunningMean, learning_rate: float) -> Metrics | None:
@@ -98,6 +98,7 @@ class Points:
         """
         self.steps += 1
         self._window.step(images, means)
+        self._now = self.training.seconds_of_epoch
         if time.perf_counter() < self._next:
             return None
         return self.point(learning_rate)
@@ -107,9 +108,9 @@ class Points:
         taken = self._window.take()
         if taken is None:
             return None
-        now, before = self.training.seconds_of_epoch, self._seconds
-        took = now - before if now >= before else now  # or the epoch is a new one
-        self._seconds, self._next = now, time.perf_counter() + self.every
+        before = self._seconds if self._seconds <= self._now else 0.0  # or the epoch is a new one
+        took = self._now - before
+        self._seconds, self._next = self._now, time.perf_counter() + self.every
         speed = {"images_per_second": taken.pictures / took} if took > 0 else {}
         row = {"step": self.steps, "steps": taken.steps, "learning_rate": learning_rate}
         return {**row, **taken.means(), **speed}
