@@ -13,7 +13,6 @@ Events are written as they come. The library's usual writer has a queue and a th
 when a disk is full the thread ends, the queue fills, and whoever writes next waits for ever.
 """
 
-import os
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -68,9 +67,8 @@ class EventFiles:
 
         self.training, self.recorder, self.warn = training, recorder, warn
         self._event, self._summary = event_pb2, summary
-        self._open = lambda: event_file_writer.EventsWriter(
-            str(folder / "events"), f".{os.getpid()}"
-        )
+        before = len(list(folder.glob("events.out.tfevents.*")))  # of an earlier part
+        self._open = lambda: event_file_writer.EventsWriter(str(folder / "events"), f".{before}")
         self._writer: Any = None
         self.writing = True
         self.points = Points(training)

@@ -89,7 +89,7 @@ class Recorder:
         self.recording = True
         self._images: tuple[Tensor, np.ndarray] | None = None
         self._weights: dict[str, list[Tensor]] | None = None  # before the step that is going on
-        self._since = Window()
+        self._since = Window(training.means)
         self._trying(self._go_on)
 
     # -- a watcher -------------------------------------------------------------------------------

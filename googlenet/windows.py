@@ -30,6 +30,12 @@ class Window:
 
     At the end of an epoch it must be taken: what was not is lost.
 
+    Parameters
+    ----------
+    means : RunningMean, optional
+        Of the epoch that is going on. Without it, if an earlier part of the run has seen some of
+        that epoch, its first step is not told apart from those.
+
     Attributes
     ----------
     steps : int
@@ -46,10 +52,11 @@ class Window:
     {'loss': 2.0}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, means: RunningMean | None = None) -> None:
         self.steps = 0
-        self._means: RunningMean | None = None
-        self._count, self._sums = 0, Metrics()  # when it was last taken
+        self._means = means
+        # When it was last taken:
+        self._count, self._sums = (means.count, dict(means.read())) if means else (0, Metrics())
 
     def step(self, images: int, means: RunningMean) -> None:
         """Be told after every step, as a `Watcher` is."""
@@ -83,7 +90,7 @@ class Points:
 
     def __init__(self, training: Training, every: float = 1.0) -> None:
         self.training, self.every, self.steps = training, every, steps_done(training)
-        self._window = Window()
+        self._window = Window(training.means)
         self._seconds = self._now = training.seconds_of_epoch  # at the last point and the last step
         self._next = 0.0
 
