@@ -47,6 +47,7 @@ class Server:
         self.page, self.policy = b"", ""
         self._story = b"{}", 0  # and its number, in one: threads see both change at once
         self._asked, self._given = float("-inf"), -1
+        self.closed = False
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.1,), daemon=True)
 
     def start(self, page: bytes, policy: str, story: bytes) -> None:
@@ -90,6 +91,7 @@ class Server:
                 time.sleep(0.02)
             self._http.shutdown()
             self._thread.join()
+        self.closed = True  # a browser may still be on the line
         self._http.server_close()
 
 
@@ -110,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer."""
         owner = self.server.owner
+        if owner.closed:
+            self.close_connection = True
+            return
         names = {f"{HOST}:{owner.port}", f"localhost:{owner.port}"}
         if self.headers.get("Host") not in names:
             self._answer(HTTPStatus.FORBIDDEN, b"this page is for this machine only\n")

@@ -49,6 +49,13 @@ function number(value) {
   return size >= 100 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(3));
 }
 
+// A number of an axis: it is round, and its neighbours must not look like it.
+function round(value) {
+  const size = Math.abs(value);
+  return size !== 0 && (size < 1e-3 || size >= 1e6) ? number(value) : value.toLocaleString("en",
+    { maximumFractionDigits: 6 });
+}
+
 // A chart in a section. `series`: name, colour, points [x, y], and whether they are dots or thin.
 class Chart {
   constructor(section, { log = false, names = null, empty, along = "step" }) {
@@ -147,7 +154,7 @@ class Chart {
     for (const value of values) {
       const y = this.y(value);
       draw(this.svg, "line", { class: "axis", x1: EDGE.left, x2: width - EDGE.right, y1: y, y2: y });
-      draw(this.svg, "text", { x: EDGE.left - 6, y: y + 4, "text-anchor": "end" }, number(value));
+      draw(this.svg, "text", { x: EDGE.left - 6, y: y + 4, "text-anchor": "end" }, round(value));
     }
     const bottom = height - EDGE.bottom + 16;
     if (this.names) {
@@ -164,7 +171,7 @@ class Chart {
       const end = value === steps.at(-1);
       draw(this.svg, "text", { x: this.x(value), y: bottom,
         "text-anchor": this.x(value) > width - 40 ? "end" : "middle" },
-      number(value) + (end ? ` ${this.along}s` : ""));
+      round(value) + (end ? ` ${this.along}s` : ""));
     }
   }
 

@@ -41,7 +41,7 @@ function tested() {
 // ---- the head of the page ----
 
 const STATES = { training: "training", finished: "finished", stopped: "stopped", failed: "failed",
-  lost: "no answer" };
+  lost: "no answer", kept: "so far" };
 
 function showState(state) {
   $("state").textContent = STATES[state];
@@ -238,5 +238,5 @@ $("run").textContent = $("run").title = fixed.run;
 $("headline").textContent = fixed.title;
 $("recipe").textContent = fixed.recipe;
 prepareSamples();
-showAll(first.state);
+showAll(!live && first.state === "training" ? "kept" : first.state); // a report of a killed run
 if (live) ask();

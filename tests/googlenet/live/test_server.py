@@ -130,3 +130,14 @@ def test_whoever_watches_gets_the_last_word():
     server.close(patience=20)
     watcher.join(20)
     assert heard[-1] == {"state": "finished"}
+
+
+def test_a_line_that_is_kept_open_ends_with_it(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", "/story.json")
+    connection.getresponse().read()
+    server.close(patience=0)
+    connection.auto_open = 0  # over the same line, and no other
+    connection.request("GET", "/story.json")
+    with pytest.raises(ConnectionError):  # http.client.RemoteDisconnected is one
+        connection.getresponse()
