@@ -79,9 +79,13 @@ class Server:
         """Tell whether a browser asked for the story just now."""
         return time.monotonic() - self._asked < RECENTLY
 
-    def note(self, mark: str) -> None:
-        """Be told that a browser has the story with this mark."""
-        self._asked, self._given = time.monotonic(), int(mark.strip('"'))
+    def asked(self) -> None:
+        """Be told that a browser asks for the story."""
+        self._asked = time.monotonic()
+
+    def given(self, mark: str) -> None:
+        """Be told that it was given the story with this mark."""
+        self._given = int(mark.strip('"'))
 
     def close(self, patience: float = 2.0) -> None:
         """Stop answering, when who is watching has the last of the story, or patience ends."""
@@ -121,11 +125,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/":
             self._answer(HTTPStatus.OK, owner.page, "text/html; charset=utf-8")
         elif self.path == "/story.json":
+            owner.asked()
             story, mark = owner.told()
             known = self.headers.get("If-None-Match") == mark
             status = HTTPStatus.NOT_MODIFIED if known else HTTPStatus.OK
             self._answer(status, b"" if known else story, "application/json", mark)
-            owner.note(mark)
+            owner.given(mark)
         else:
             self._answer(HTTPStatus.NOT_FOUND, b"there are / and /story.json\n")
 
