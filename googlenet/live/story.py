@@ -21,7 +21,7 @@ from minigrad import checkpoint
 REPORT = "report.html"
 MOST_POINTS = 300  # of the curves
 MOST_MESSAGES = 50
-ASKING, TELLING = 0.005, 0.002  # shares of the time: for answers to samples, for all the rest
+ASKING, TELLING = 0.004, 0.002  # shares of the time: for answers to samples, for all the rest
 STATES = ("training", "finished", "stopped", "failed")
 
 
