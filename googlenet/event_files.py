@@ -14,12 +14,12 @@ when a disk is full the thread ends, the queue fills, and whoever writes next wa
 """
 
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from googlenet.attempts import Attempts
 from googlenet.labels import Warn
 from googlenet.train import HEADS, Metrics, RunningMean, Training
 from googlenet.vitals import Recorder
@@ -65,12 +65,12 @@ class EventFiles:
         from tensorboardX import event_file_writer, summary
         from tensorboardX.proto import event_pb2
 
-        self.training, self.recorder, self.warn = training, recorder, warn
+        self.training, self.recorder = training, recorder
+        self._trying = Attempts(warn, "tensorboard", "Nothing more is written for TensorBoard")
         self._event, self._summary = event_pb2, summary
         before = len(list(folder.glob("events.out.tfevents.*")))  # of an earlier part
         self._open = lambda: event_file_writer.EventsWriter(str(folder / "events"), f".{before}")
         self._writer: Any = None
-        self.writing = True
         self.points = Points(training)
         self.probes = len(recorder.content["probes"]) if recorder else 0
         self._trying(lambda: self._begin(recipe))
@@ -145,13 +145,3 @@ class EventFiles:
 
     def _add(self, step: int, **what: Any) -> None:
         self._writer.write_event(self._event.Event(wall_time=time.time(), step=step, **what))
-
-    def _trying(self, action: Callable[[], Any]) -> None:
-        """Do something that may fail; then nothing more is written, but training goes on."""
-        if not self.writing:
-            return
-        try:
-            action()
-        except OSError as error:
-            self.writing = False
-            self.warn("tensorboard", f"Nothing more is written for TensorBoard: {error}")

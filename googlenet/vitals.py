@@ -12,13 +12,14 @@ Recording changes no number of the training, and a training never ends because o
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import minigrad
+from googlenet.attempts import Attempts
 from googlenet.labels import Warn, entropy, shares
 from googlenet.probe import PER_HEAD, PER_STAGE, look_inside
 from googlenet.train import Metrics, RunningMean, Training
@@ -58,7 +59,8 @@ class Recorder:
     """
 
     def __init__(self, folder: Path, training: Training, warn: Warn) -> None:
-        self.file, self.training, self.warn = folder / VITALS, training, warn
+        self.file, self.training = folder / VITALS, training
+        self._trying = Attempts(warn, "vitals", "Nothing more is recorded for googlenet doctor")
         loader, recipe = training.batches, training.recipe
         self.steps = steps_done(training)
         per_epoch = recipe.steps(len(loader.dataset))
@@ -86,7 +88,6 @@ class Recorder:
             "probes": [],
             "curve": [],
         }
-        self.recording = True
         self._images: tuple[Tensor, np.ndarray] | None = None
         self._weights: dict[str, list[Tensor]] | None = None  # before the step that is going on
         self._since = Window(training.means)
@@ -97,7 +98,7 @@ class Recorder:
     def step(self, images: int, means: RunningMean, learning_rate: float) -> None:
         """Be told after every step; now and then, look."""
         self.steps += 1
-        if not self.recording:
+        if not self._trying.going:
             return
         self._since.step(images, means)
         if self._since.steps >= self.window:
@@ -111,13 +112,13 @@ class Recorder:
 
     def epoch(self, metrics: Metrics) -> None:
         """Be told after every epoch: write."""
-        if self.recording:
+        if self._trying.going:
             self._point()
             self.write()
 
     def write(self) -> None:
         """Write all that was recorded so far."""
-        if self.recording:
+        if self._trying.going:
             self._trying(lambda: checkpoint.save_json(self.file, self.content))
 
     # -- recording -------------------------------------------------------------------------------
@@ -170,14 +171,6 @@ class Recorder:
             raise ValueError(f"{str(self.file)!r} is of a network of other stages")
         for name in ("probes", "curve"):
             self.content[name] = [row for row in before[name] if row["step"] <= self.steps]
-
-    def _trying(self, action: Callable[[], None]) -> None:
-        """Do something that may fail; then there is no more recording, but training goes on."""
-        try:
-            action()
-        except (OSError, ValueError, MemoryError, minigrad.DeviceError) as error:
-            self.recording = False
-            self.warn("vitals", f"Nothing more is recorded for googlenet doctor: {error}")
 
 
 def interval(total: int, pictures: int, batch_size: int) -> int:

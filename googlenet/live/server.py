@@ -121,7 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         names = {f"{HOST}:{owner.port}", f"localhost:{owner.port}"}
         if self.headers.get("Host") not in names:
-            self._answer(HTTPStatus.FORBIDDEN, b"this page is for this machine only\n")
+            text = (
+                f"for browsers on this machine, at {owner.url}; a tunnel must have this port too\n"
+            )
+            self._answer(HTTPStatus.FORBIDDEN, text.encode())
         elif self.path == "/":
             self._answer(HTTPStatus.OK, owner.page, "text/html; charset=utf-8")
         elif self.path == "/story.json":

@@ -1,12 +1,11 @@
 """What the page tells of a training: gathered beside it, while it goes on."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import minigrad
+from googlenet.attempts import Attempts
 from googlenet.labels import Warn
 from googlenet.live.pace import Pace
 from googlenet.live.page import page, report
@@ -61,8 +60,9 @@ class Live:
         warn: Warn,
         recorder: Recorder | None = None,
     ) -> None:
-        self.training, self.server, self.recorder, self.warn = training, server, recorder, warn
-        self.file, self.telling = folder / REPORT, True
+        self.training, self.server, self.recorder = training, server, recorder
+        self.file = folder / REPORT
+        self._trying = Attempts(warn, "live", "The live page shows nothing more")
         self.samples = Samples(training.test_batches.dataset, training.transform)
         self.points = Points(training)
         self.total = training.recipe.epochs * training.recipe.steps(len(training.batches.dataset))
@@ -179,16 +179,6 @@ class Live:
 
     def _bytes(self) -> bytes:
         return json.dumps(self._story(), separators=(",", ":"), allow_nan=False).encode()
-
-    def _trying(self, action: Callable[[], None]) -> None:
-        """Do something that may fail; then the story ends, but training goes on."""
-        if not self.telling:
-            return
-        try:
-            action()
-        except (OSError, ValueError, MemoryError, minigrad.DeviceError) as error:
-            self.telling = False
-            self.warn("live", f"The live page shows nothing more: {error}")
 
 
 def thinned(curve: list[dict[str, Any]]) -> list[dict[str, Any]]:

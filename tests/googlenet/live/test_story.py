@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+import minigrad
 from googlenet.live import REPORT, Live, Server, samples
 from googlenet.live import story as module
 from googlenet.live.pace import Pace
@@ -108,7 +109,7 @@ def test_answers_are_those_of_the_network_in_use(tmp_path):
     for picture, found in zip(choose(run.test_batches.dataset.labels, 40), answers, strict=True):
         image, _ = run.test_batches.dataset[picture]
         x = run.transform(image, np.random.default_rng(0))
-        logits = run.net(module.minigrad.tensor(x[np.newaxis])).numpy()[0].astype(np.float64)
+        logits = run.net(minigrad.tensor(x[np.newaxis])).numpy()[0].astype(np.float64)
         shares = np.exp(logits) / np.exp(logits).sum()
         assert [k for k, _ in found] == list(np.argsort(-shares)[:3])
         np.testing.assert_allclose([p for _, p in found], np.sort(shares)[::-1][:3], atol=1e-4)
