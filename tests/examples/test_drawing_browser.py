@@ -36,6 +36,6 @@ def test_modules_unfold_in_a_frame(started, tmp_path):
     folded.nth(0).focus()
     page.press("Enter")
     assert unfolded() == [True, False]
-    page.keep("drawing-unfolded", tmp_path)
+    page.keep("unfolded", tmp_path, "drawing")
     page.asked = [address for address in page.asked if not address.startswith("data:")]
     page.close()
