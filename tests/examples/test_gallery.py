@@ -115,6 +115,6 @@ def test_the_microscope_is_photographed(tmp_path):
     file = tmp_path / "microscope.png"
     gallery.microscope(file)
     with Image.open(file) as shown:
-        assert shown.size == gallery.SCREEN
+        assert shown.size == gallery.MICROSCOPE
         assert len(shown.convert("RGB").getcolors()) > 20  # a page, and no white sheet
     assert file.stat().st_size <= MOST
