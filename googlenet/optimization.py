@@ -6,7 +6,8 @@ translated here and nowhere else.
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,8 @@ def schedule_for(recipe: Recipe, optimizer: optim.Optimizer, per_epoch: int) -> 
     return optim.LambdaLR(optimizer, _constant, warmup)
 
 
-class _Falling(NamedTuple):
+@dataclass(frozen=True)
+class _Falling:
     """The factor after t steps: gamma ^ ⌊(t + offset) / size⌋."""
 
     size: float
