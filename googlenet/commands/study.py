@@ -15,6 +15,7 @@ import minigrad
 from googlenet.anomaly import NotFiniteError
 from googlenet.commands.compare import print_table
 from googlenet.commands.errors import FAILURE, Usage, usage
+from googlenet.commands.options import json_text
 from googlenet.commands.session import telling_errors
 from googlenet.commands.train import go_on, open_data, train_new
 from googlenet.log import Log
@@ -131,7 +132,7 @@ def study(name: str | None, listing: bool, as_json: bool, **options: Any) -> Non
         result.failed |= {path: why for path, why in failed.items() if path in result.failed}
     _write(folder, chosen, found, command)
     if as_json:
-        click.echo(json.dumps(_facts(chosen, found, command), indent=2))
+        click.echo(json_text(_facts(chosen, found, command), indent=2))
     else:
         _show(Console(highlight=False), chosen, found)
         click.echo(f"written into {printable(str(folder))}: study.png, table.csv, table.md")
