@@ -17,7 +17,7 @@ from googlenet.recipes import Recipe
 from googlenet.run_folder import MODEL, RunFolder
 from googlenet.study import STUDIES, custom, plan, results, table
 from minigrad import checkpoint
-from tests.googlenet.tiny import call, tiny  # noqa: F401 (a fixture)
+from tests.googlenet.tiny import call, photographs, tiny  # noqa: F401 (a fixture)
 
 SHORT = ("--epochs", "1", "--pictures", "64", "--quiet")
 
@@ -80,6 +80,8 @@ def test_settings_win_over_what_is_asked_for_all(tmp_path):
         (["heads", "--data", "nowhere", "--quiet"], "there is no dataset and no folder 'nowhere'"),
         (["heads", "--threads", "0"], "count must be a positive integer"),
         (["heads", "--recipe", "mine"], "mine"),
+        (["--set", "lr=1", "--set", "lr=1", "--set", "lr=2"], "the setting 'lr=1' is given twice"),
+        (["--set", "freeze=conv*", "--set", "freeze=conv?"], "would both be trained in"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_begins_nothing(arguments, sentence, tmp_path, monkeypatch):
@@ -187,6 +189,39 @@ def test_runs_of_other_options_are_not_mixed_in(trained, other):
     done = call("study", "heads", *SHORT, *other, "--output", folder)
     assert done.code == 2
     assert "with-seed0' holds a training with other options" in done.err
+
+
+def test_runs_of_other_pictures_are_not_mixed_in(tiny, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    for name in ("pictures", "tests", "others"):
+        photographs(tmp_path / name)
+    asked = ("study", "heads", "--only", "with", "--epochs", "1", "--quiet", "--image-size", "32",
+             "--data", "pictures", "--output", "s")  # fmt: skip
+    assert call(*asked, "--test-data", "tests").code == 0
+    again = call(*asked, "--test-data", "tests")
+    assert again.code == 0, again.err
+    for other in (("--test-data", "others"), (), ("--test-data", "tests", "--channels", "1")):
+        done = call(*asked, *other)
+        assert (done.code, "holds a training with other options" in done.err) == (2, True), other
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ((), 64),
+        (("--image-size", "48"), 48),
+        (("--recipe", "fashion-mnist"), 96),
+        (("--base", "image_size=80"), 80),
+        (("--base", "flip=false"), 64),
+    ],
+)
+def test_the_size_of_photographs_is_what_was_said(options, size, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "_train_all", lambda planned, *rest: asked.extend(planned) or {})
+    settings = ("--set", "lr=0.1", "--set", "lr=0.2")
+    call("study", *settings, "--data", photographs(tmp_path / "p"), *options,
+         "--output", tmp_path / "s")  # fmt: skip
+    assert {each.recipe.image_size for each in asked} == {size}
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
