@@ -27,6 +27,7 @@ CONFIG, METRICS, CURVES = "config.json", "metrics.csv", "curves.png"
 CHECKPOINT, MODEL, LOCK = "checkpoint.safetensors", "model.safetensors", ".lock"
 AVERAGED = "averaged.safetensors"
 ASKED = ("data", "test_data", "channels")  # by which a run opens its pictures again
+PATHS = ("test_data", "class_names", "finetune")  # of what was asked for: text, or nothing
 
 
 class RunFolder:
@@ -193,6 +194,9 @@ class RunFolder:
             raise ValueError(
                 f"{str(self.path / CONFIG)!r} does not say what was asked for: {', '.join(missing)}"
             )
+        wrong = _wrongly_asked(config["asked"])
+        if wrong is not None:
+            raise ValueError(f"{str(self.path / CONFIG)!r} is not that of a run: {wrong}")
         return config
 
     def recipe(self) -> Recipe:
@@ -264,6 +268,19 @@ class RunFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BlockingIOError(f"another process is training in {str(self.path)!r}") from None
+
+
+def _wrongly_asked(asked: Mapping[str, Any]) -> str | None:
+    """Say what cannot have been asked for: a file may have been written by anybody."""
+    pictures, channels = asked.get("pictures"), asked["channels"]
+    right = {
+        "data": isinstance(asked["data"], str),
+        "channels": channels is None or channels in ("1", "3", 1, 3),
+        "pictures": pictures is None or type(pictures) is int,
+        **{name: isinstance(asked.get(name), str | None) for name in PATHS},
+    }
+    wrong = next((name for name, fits in right.items() if not fits), None)
+    return None if wrong is None else f"{wrong} cannot be {asked[wrong]!r}"
 
 
 def model_metadata(
