@@ -1,4 +1,4 @@
-"""A ``config.json`` that somebody wrote: whole, with its checksum, and with values of other kinds."""
+"""A ``config.json`` that somebody wrote: whole, with its checksum, and values of other kinds."""
 
 import shutil
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from googlenet.doctor import Case, diagnose
 from googlenet.recipes import Recipe
-from tests.googlenet.tiny import call, tiny, train  # noqa: F401 (a fixture)
 
 LN10 = math.log(10)
 STAGES = ["conv1", "pool1", "inception_3a", "inception_4a", "inception_4d", "inception_5b"]

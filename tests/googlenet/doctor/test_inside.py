@@ -11,7 +11,6 @@ from googlenet.doctor import diagnose, inside, outside
 from googlenet.doctor import thresholds as at
 from googlenet.recipes import Recipe
 from tests.googlenet.doctor.cases import LN10, RELUS, STAGES, case, found, kinds, probe, with_probes
-from tests.googlenet.tiny import call, tiny, train  # noqa: F401 (a fixture)
 
 
 def changed(value, *places, **kept):

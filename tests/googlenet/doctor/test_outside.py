@@ -5,7 +5,6 @@ import math
 import pytest
 
 from tests.googlenet.doctor.cases import LN10, case, found, healthy_loss, kinds
-from tests.googlenet.tiny import call, tiny, train  # noqa: F401 (a fixture)
 
 
 def test_a_healthy_run_hears_nothing():
@@ -140,6 +139,9 @@ def test_a_gap_between_training_and_test():
     assert found(gap(0.28), "overfitting").severity == "warning"
     assert found(gap(0.1), "overfitting").severity == "remark"
     assert kinds(gap(0.04)) == []
+    assert found(gap(0.28), "overfitting").cure.endswith("weight_decay=0.0001 (now 0)")
+    decaying = case(accuracy=lambda e: 0.7, train_accuracy=0.9, weight_decay=5e-4)
+    assert found(decaying, "overfitting").cure.endswith("weight_decay=0.002 (now 0.0005)")
     few = case(accuracy=lambda e: 0.7, train_accuracy=0.8, tested=100)  # may be chance
     assert "overfitting" not in kinds(few)
 
