@@ -73,6 +73,9 @@ def test_train_by_a_recipe(tiny, tmp_path):  # noqa: F811
         (["--set", "momentum=0.5"], "momentum changes nothing with optimizer adam"),
         (["--set", "average_decay=0.5"], "average_decay changes nothing with average none"),
         (["--stages", "3a 9z"], "9z"),
+        (["--crop", "0.5"], "crop changes nothing with the pictures of embedded"),
+        (["--set", "aspect=1,1"], "aspect changes nothing with the pictures of embedded"),
+        (["--variant", "short", "--stages", "3a pool 5b"], "variant changes nothing with stages"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(tmp_path, options, sentence):
@@ -81,6 +84,13 @@ def test_what_cannot_be_is_one_sentence(tmp_path, options, sentence):
     assert sentence in done.err
     assert len([line for line in done.err.splitlines() if line.startswith("Error: ")]) == 1
     assert not run.exists()
+
+
+def test_photographs_have_no_zeros_around_them(tmp_path):
+    data = photographs(tmp_path / "pictures")
+    done, run = trained(tmp_path, "--data", data, "--set", "pad=4")
+    assert (done.code, run.exists()) == (2, False)
+    assert "pad changes nothing with photographs" in done.err
 
 
 def test_a_named_recipe_does_not_bend_to_a_folder(tmp_path):
