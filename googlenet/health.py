@@ -28,6 +28,7 @@ from googlenet.anomaly import NotFiniteError
 from googlenet.labels import Warn, entropy, shares
 from googlenet.recipes import Recipe
 from googlenet.train import HEADS, Metrics, RunningMean
+from googlenet.windows import Window
 from minigrad.data import DataLoader, Dataset
 
 EVERY = 1.0  # seconds at least from one look at the numbers to the next
@@ -83,9 +84,7 @@ class Health:
         self.high: dict[str, int] = {}  # of each head, windows in a row that were far above it
         self.constant = 0  # epochs in a row after which the network said the same of all pictures
         self.steps = 0  # seen
-        self._means: RunningMean | None = None
-        self._sums: Metrics = {}  # of this epoch, when they were last read
-        self._count = self._steps = 0  # likewise: pictures and steps
+        self._since = Window()  # the last look
         self._window: tuple[int, int, Metrics] = 0, 0, {}  # steps, pictures, sums of losses
         self._looked = time.perf_counter()
         self._waiting = Waiting(loader)
@@ -101,10 +100,7 @@ class Health:
         now = time.perf_counter()
         self.steps += 1
         self._waiting.step(now)
-        if means is not self._means:  # a new epoch
-            self._means, self._sums, self._count = means, {}, 0
-            if means.count > images:  # of which an earlier run has seen a part
-                self._sums, self._count, self._steps = dict(means.read()), means.count, self.steps
+        self._since.step(images, means)
         if now - self._looked >= self.every:
             self._look()
             self._looked = time.perf_counter()
@@ -125,18 +121,17 @@ class Health:
 
     def _look(self) -> None:
         """Take what was added to the means since the last look; judge when it is a window full."""
-        if self._means is None or self.steps == self._steps:
+        taken = self._since.take()
+        if taken is None:
             return
-        sums, count = dict(self._means.read()), self._means.count
-        steps, pictures = self.steps - self._steps, count - self._count
-        new = {n: v - self._sums.get(n, 0.0) for n, v in sums.items() if n.startswith("loss")}
+        steps, pictures = taken.steps, taken.pictures
+        new = {name: value for name, value in taken.sums.items() if name.startswith("loss")}
         if not all(map(math.isfinite, new.values())):
             when = f"{steps} steps" if steps > 1 else "step"
             raise NotFiniteError(
                 f"within the last {when} the loss became infinite or NaN; with --detect-anomaly, "
                 "also beside --resume, every step is looked at, and the operation named"
             )
-        self._sums, self._count, self._steps = sums, count, self.steps
         before = self._window
         total = {name: before[2].get(name, 0.0) + value for name, value in new.items()}
         self._window = before[0] + steps, before[1] + pictures, total

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 import minigrad
+from googlenet.sentences import finite
 from googlenet.train import HEADS, Metrics, RunningMean
 
-QUIET = {"end", "stopped", "error"}  # what is said all the same
+QUIET = {"end", "stopped", "error", "live"}  # what is said all the same
 STYLES = {"end": "bold", "warning": "yellow"}
 WIDTHS = {"logits": 10, "aux_4a": 8, "aux_4d": 8, "aux": 9}  # of the columns of their losses
 # Columns of the test, and their widths. With averaged weights there is no room for the loss.
@@ -182,7 +183,7 @@ class JsonLines(Log):
             return
         elapsed = round(time.perf_counter() - self.started, 3)
         content = {"event": event, "elapsed": elapsed, **(facts or {"message": text})}
-        line = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False)
+        line = json.dumps(finite(content), ensure_ascii=False, allow_nan=False)
         print(line, file=self.stream or sys.stdout, flush=True)
 
     def now_and_then(self, means: Metrics, learning_rate: float) -> None:
@@ -202,14 +203,3 @@ def numbers(means: Metrics, learning_rate: float) -> str:
         f"{HEADS[name]} {means[f'loss_{name}']:.3f}" for name in HEADS if f"loss_{name}" in means
     )
     return f"loss {losses} · accuracy {means['train_accuracy']:.3f} · lr {learning_rate:.1e}"
-
-
-def _finite(value: Any) -> Any:
-    """Put None in the place of numbers that JSON does not know."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return value

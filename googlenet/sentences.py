@@ -1,4 +1,7 @@
-"""How errors and names are put into words, for a screen."""
+"""How errors and names are put into words, for a screen, and numbers into JSON."""
+
+import math
+from typing import Any
 
 
 def sentence(error: BaseException) -> str:
@@ -38,3 +41,20 @@ def printable(name: str) -> str:
     a\x1b[2Jb\nc·ü
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def finite(value: Any) -> Any:
+    """Put None in the place of numbers that JSON does not know.
+
+    Examples
+    --------
+    >>> finite({"loss": [1.5, float("nan")], "epochs": 3})
+    {'loss': [1.5, None], 'epochs': 3}
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return value

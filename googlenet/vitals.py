@@ -12,16 +12,18 @@ Recording changes no number of the training, and a training never ends because o
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import minigrad
+from googlenet.attempts import Attempts
 from googlenet.labels import Warn, entropy, shares
 from googlenet.probe import PER_HEAD, PER_STAGE, look_inside
 from googlenet.train import Metrics, RunningMean, Training
+from googlenet.windows import Window, steps_done
 from minigrad import Tensor, checkpoint, nn
 from minigrad.data import ImageError
 
@@ -57,7 +59,8 @@ class Recorder:
     """
 
     def __init__(self, folder: Path, training: Training, warn: Warn) -> None:
-        self.file, self.training, self.warn = folder / VITALS, training, warn
+        self.file, self.training = folder / VITALS, training
+        self._trying = Attempts(warn, "vitals", "Nothing more is recorded for googlenet doctor")
         loader, recipe = training.batches, training.recipe
         self.steps = steps_done(training)
         per_epoch = recipe.steps(len(loader.dataset))
@@ -85,11 +88,9 @@ class Recorder:
             "probes": [],
             "curve": [],
         }
-        self.recording = True
         self._images: tuple[Tensor, np.ndarray] | None = None
         self._weights: dict[str, list[Tensor]] | None = None  # before the step that is going on
-        self._means: RunningMean | None = None
-        self._before: tuple[int, int, Metrics] = self.steps, 0, {}  # steps, pictures, sums
+        self._since = Window(training.means)
         self._trying(self._go_on)
 
     # -- a watcher -------------------------------------------------------------------------------
@@ -97,13 +98,10 @@ class Recorder:
     def step(self, images: int, means: RunningMean, learning_rate: float) -> None:
         """Be told after every step; now and then, look."""
         self.steps += 1
-        if not self.recording:
+        if not self._trying.going:
             return
-        if means is not self._means:  # a new epoch
-            self._means, self._before = means, (self.steps - 1, 0, {})
-            if means.count > images:  # an earlier part of the run has seen some of it
-                self._before = self.steps, means.count, dict(means.read())
-        if self.steps - self._before[0] >= self.window:
+        self._since.step(images, means)
+        if self._since.steps >= self.window:
             self._point()
         if self.every:
             place = self.steps % self.every
@@ -114,26 +112,23 @@ class Recorder:
 
     def epoch(self, metrics: Metrics) -> None:
         """Be told after every epoch: write."""
-        if self.recording:
+        if self._trying.going:
             self._point()
             self.write()
 
     def write(self) -> None:
         """Write all that was recorded so far."""
-        if self.recording:
+        if self._trying.going:
             self._trying(lambda: checkpoint.save_json(self.file, self.content))
 
     # -- recording -------------------------------------------------------------------------------
 
     def _point(self) -> None:
         """Add the means since the last point to the curve."""
-        if self._means is None or self.steps == self._before[0]:
-            return
-        sums, count = dict(self._means.read()), self._means.count
-        steps, pictures, before = self._before
-        means = {n: _short((v - before.get(n, 0.0)) / (count - pictures)) for n, v in sums.items()}
-        self.content["curve"].append({"step": self.steps, "steps": self.steps - steps, **means})
-        self._before = self.steps, count, sums
+        taken = self._since.take()
+        if taken is not None:
+            means = {name: _short(value) for name, value in taken.means().items()}
+            self.content["curve"].append({"step": self.steps, "steps": taken.steps, **means})
 
     def _probe(self, learning_rate: float) -> None:
         net, recipe = self.training.net, self.training.recipe
@@ -176,21 +171,6 @@ class Recorder:
             raise ValueError(f"{str(self.file)!r} is of a network of other stages")
         for name in ("probes", "curve"):
             self.content[name] = [row for row in before[name] if row["step"] <= self.steps]
-
-    def _trying(self, action: Callable[[], None]) -> None:
-        """Do something that may fail; then there is no more recording, but training goes on."""
-        try:
-            action()
-        except (OSError, ValueError, MemoryError, minigrad.DeviceError) as error:
-            self.recording = False
-            self.warn("vitals", f"Nothing more is recorded for googlenet doctor: {error}")
-
-
-def steps_done(training: Training) -> int:
-    """Return how many steps of a training are behind it."""
-    place, recipe = training.batches.state_dict(), training.recipe
-    of_epochs = place["epoch"] * recipe.steps(len(training.batches.dataset))
-    return of_epochs + math.ceil(place["batches"] / recipe.accumulate)
 
 
 def interval(total: int, pictures: int, batch_size: int) -> int:

@@ -7,20 +7,23 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 import minigrad
 from googlenet.anomaly import NotFiniteError
-from googlenet.commands.errors import FAILURE, STOPPED
+from googlenet.commands.errors import FAILURE, STOPPED, Usage
+from googlenet.event_files import EventFiles, check_installed
 from googlenet.finetuning import take_over
 from googlenet.health import Health
+from googlenet.live import REPORT, Live, Server
 from googlenet.log import Log
-from googlenet.recipes import Recipe, differences
+from googlenet.recipes import Recipe, differences, written
 from googlenet.run_folder import CHECKPOINT, Model, RunFolder, network
-from googlenet.train import Training
+from googlenet.train import Training, Watcher
 from googlenet.vitals import Recorder
 from minigrad.data import ImageError, OpenedDataset
 
@@ -37,7 +40,8 @@ class Session:
     where : str
         The device, by its full name.
     options : dict
-        "cuda_graph", "detect_anomaly", "workers", "on_error", "every", "record".
+        "cuda_graph", "detect_anomaly", "workers", "on_error", "every", "record"; perhaps
+        "live", the port of a page, and "tensorboard".
     log : Log
     start : Model, optional
         A trained network to begin with.
@@ -57,6 +61,7 @@ class Session:
         minigrad.manual_seed(recipe.seed)
         net = network(recipe, len(opened.training.classes), channels)
         self.start, self.anew = start, list[str]()
+        self.live: Live | None = None
         if start is not None:
             same = start.classes == tuple(opened.training.classes)
             self.anew = take_over(net, start.net, same)
@@ -68,6 +73,10 @@ class Session:
                 options["detect_anomaly"], workers=options["workers"],
                 on_error=options["on_error"],
             )  # fmt: skip
+        # What cannot be had is said before there is a run folder.
+        if options.get("tensorboard"):
+            check_installed()
+        self.server = None if options.get("live") is None else _server(options["live"])
 
     def run(self, folder: RunFolder) -> None:
         """Train, and leave in the folder what it takes to use the network, or to go on."""
@@ -84,17 +93,13 @@ class Session:
                 log.say("finetune", self._of_the_start(), anew=self.anew)
             if begun:
                 log.say("resumed", f"going on after {self._place()}", **self._steps())
-            health = Health(
-                log.warn, training.recipe, opened.training, opened.test, training.batches
-            )
-            recorders = []
-            if self.options["record"]:
-                recorders.append(Recorder(folder.path, training, log.warn))
-                folder.beside.append(recorders[0].write)
             done = len(training.history) * len(opened.training) + training.means.count
             showing = log.showing(training.recipe.epochs, len(opened.training), done)
-            with self._stopping(), showing, self._explaining(folder), self._keeping(folder):
-                finished = training.run(health, log, *recorders, folder)
+            with self._watching(folder) as watchers, self._stopping(), showing, \
+                    self._explaining(folder), self._keeping(folder):  # fmt: skip
+                finished = training.run(*watchers, folder)
+                if self.live is not None:
+                    self.live.end("finished" if finished else "stopped")
                 if finished:
                     folder.finish(opened.training.classes, training.transform)
                 else:
@@ -105,6 +110,40 @@ class Session:
             raise SystemExit(STOPPED)
         self._say_what_was_left_out()
         self._say_how_it_ended(folder)
+
+    @contextmanager
+    def _watching(self, folder: RunFolder) -> Iterator[list[Watcher]]:
+        """Set up whoever wants to know how training goes."""
+        training, log, opened, options = self.training, self.log, self.opened, self.options
+        recorder = None
+        if options["record"]:
+            recorder = Recorder(folder.path, training, log.warn)
+            folder.beside.append(recorder.write)
+
+        def warn(kind: str, text: str) -> None:
+            log.warn(kind, text)
+            if self.live is not None:
+                self.live.note(kind, text)
+
+        health = Health(warn, training.recipe, opened.training, opened.test, training.batches)
+        watchers: list[Watcher] = [health, log, *([recorder] if recorder else [])]
+        recipe = self._whole_recipe()
+        with ExitStack() as stack:
+            if options.get("tensorboard"):
+                files = EventFiles(folder.path, training, recipe, log.warn, recorder)
+                watchers.append(stack.enter_context(files))
+            if self.server is not None:
+                facts = {
+                    "title": self._headline().split("\n")[0],
+                    "run": str(folder.path),
+                    "recipe": f"{opened.description}\n\n{recipe}",
+                }
+                self.live = Live(training, self.server, facts, folder.path, log.warn, recorder)
+                watchers.append(stack.enter_context(self.live))
+                report = folder.path / REPORT
+                text = f"live page: {self.server.url}  (kept as {report})"
+                log.say("live", text, url=self.server.url, report=str(report))
+            yield watchers
 
     # -- words -----------------------------------------------------------------------------------
 
@@ -124,6 +163,11 @@ class Session:
         recipe = self.training.recipe
         other = ", ".join(f"{n} {getattr(recipe, n)}" for n in differences(recipe))
         return recipe.name + (f", but {other}" if other else "")
+
+    def _whole_recipe(self) -> str:
+        """Write down every hyperparameter."""
+        values = asdict(self.training.recipe)
+        return "\n".join(f"{name} = {written(value)}" for name, value in values.items())
 
     def _of_the_start(self) -> str:
         """Say what was taken over of a trained network, and what stays as it is."""
@@ -238,6 +282,13 @@ class Session:
             return f"at the end of epoch {place['epoch']}"
         step = math.ceil(place["batches"] / self.training.recipe.accumulate)
         return f"in step {step} of epoch {place['epoch'] + 1}"
+
+
+def _server(port: int) -> Server:
+    try:
+        return Server(port)
+    except OSError as error:
+        raise Usage(f"--live: {error}; without a number, one is taken that is free") from error
 
 
 @contextmanager

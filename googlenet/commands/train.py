@@ -31,7 +31,7 @@ PLACES = ("data", "test_data", "class_names", "finetune")
 MOVED = ("data", "test_data", "on_error")  # of those, what may be said anew
 GOES_WITH_RESUME = {
     "resume", "device", "threads", "workers", "cuda_graph", "every", "detect_anomaly", "kind",
-    "quiet", "record", *MOVED,
+    "quiet", "record", "live", "tensorboard", *MOVED,
 }  # fmt: skip
 SKIPPING = "--on-error skip goes on without such pictures"
 
@@ -41,6 +41,7 @@ Examples:
   googlenet train --data photographs/ --image-size 64 --epochs 30
   googlenet train --recipe caffe --data photographs/ --set schedule_unit=epochs --set step_size=8
   googlenet train --finetune runs/short --freeze backbone --data photographs/
+  googlenet train --live                   watch it in a browser
   googlenet train --resume runs/short      after Ctrl-C, or whatever else stopped it
 """
 
@@ -190,6 +191,18 @@ def _default(name: str) -> str:
     default=True,
     show_default=True,
     help="Record what googlenet doctor reads, in less than 2% of the time.",
+)
+@click.option(
+    "--live",
+    type=click.IntRange(0, 65535),
+    is_flag=False,
+    flag_value=0,
+    metavar="[PORT]",
+    help="Serve a page to browsers on this machine that shows the training while it goes on; kept "
+    "as report.html. Without a number, on a port that is free.",
+)
+@click.option(
+    "--tensorboard", is_flag=True, help="Write event files for TensorBoard into the run folder."
 )
 @click.option("--quiet", is_flag=True, help="Say only how it ended.")
 @click.pass_context

@@ -20,11 +20,21 @@ from numba.core.caching import IndexDataCacheFile
 
 PACKAGE = Path(__file__).parent.parent
 
-# Numba tells functions of one name and one type apart by counting them up, in every process from 1.
-# Kernels on disk bring along the helpers they call. When two of them were compiled by different
-# processes, different helpers may have one name and one number, and who loads both takes the one
-# for the other: wrong numbers, and no error. So every process counts from somewhere else.
-FunctionIdentity._unique_ids = count(int.from_bytes(os.urandom(6), "big"))
+
+def _count_from_elsewhere() -> None:
+    """Begin to number functions somewhere that no other process begins.
+
+    Numba tells functions of one name and one type apart by counting them up, in every process from
+    1. Kernels on disk bring along the helpers they call. When two of them were compiled by
+    different processes, different helpers may have one name and one number, and who loads both
+    takes the one for the other: wrong numbers, and no error.
+    """
+    FunctionIdentity._unique_ids = count(int.from_bytes(os.urandom(6), "big"))
+
+
+_count_from_elsewhere()
+if hasattr(os, "register_at_fork"):  # or children would all count on from where their parent is
+    os.register_at_fork(after_in_child=_count_from_elsewhere)
 
 _kernels: set[Callable] = set()
 

@@ -123,8 +123,8 @@ def read_ground_truth(path: str | os.PathLike[str], folders: Sequence[str]) -> d
             )
         name, truth = words[:2]
         label = label_of.get(truth)
-        if label is None and truth.isascii() and truth.isdigit():
-            label = int(truth[:9])
+        if label is None and truth.isascii() and truth.isdigit() and len(truth) < 10:
+            label = int(truth)
         if label is None or label >= len(folders):
             raise ValueError(
                 f"read_ground_truth: line {number} of {str(path)!r} says that {name!r} is of the "

@@ -134,7 +134,7 @@ class ImageFolder:
         root
             The folder.
         labels
-            By the names of the pictures, with or without their endings.
+            By the names of the pictures, with or without their endings; indices into `classes`.
         classes
             The names of the classes.
         **reading
@@ -143,7 +143,8 @@ class ImageFolder:
         Raises
         ------
         ValueError
-            When there are no pictures, or one that `labels` does not know.
+            When there are no pictures, or one that `labels` does not know, or gives a label that no
+            class has.
         """
         options: dict[str, Any] = {
             "channels": 3,
@@ -157,13 +158,19 @@ class ImageFolder:
         made.root, made.folders, made.classes = Path(root), (), tuple(classes)
         made.reading = {**options, "background": list(options["background"])}
         made.files = tuple(_pictures(made.root))
-        found = [labels.get(n, labels.get(os.path.splitext(n)[0], -1)) for n in made.files]
-        unknown = [n for n, label in zip(made.files, found, strict=True) if label < 0]
+        found = [labels.get(n, labels.get(os.path.splitext(n)[0])) for n in made.files]
+        unknown = [n for n, label in zip(made.files, found, strict=True) if label is None]
         if unknown:
             raise ValueError(
                 f"ImageFolder: {len(unknown)} pictures in {str(root)!r} have no label "
                 f"({listed(unknown)})"
             )
+        for name, label in zip(made.files, found, strict=True):
+            if label not in range(len(made.classes)):
+                raise ValueError(
+                    f"ImageFolder: labels gives {name!r} the label {label!r}, but the "
+                    f"{len(made.classes)} classes have those from 0 to {len(made.classes) - 1}"
+                )
         made.labels = np.array(found, np.int64)
         return made
 

@@ -85,6 +85,8 @@ def channel_statistics(
                 raise
             left_out += 1
             continue
+        if image.size == 0:
+            continue
         if count and len(image) != len(mean):
             raise ValueError(
                 f"channel_statistics: image {index} has {len(image)} channels (shape "

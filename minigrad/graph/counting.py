@@ -34,6 +34,11 @@ FACTORS = {
 def multiply_adds(node: Node) -> tuple[int, int]:
     """Return the multiply-adds of an operation, (forward, backward).
 
+    Raises
+    ------
+    ValueError
+        If only a bias wants its gradient: then no factor is kept, and none can be looked at.
+
     Examples
     --------
     >>> import minigrad
@@ -46,7 +51,14 @@ def multiply_adds(node: Node) -> tuple[int, int]:
     kept = [dict(_variables(vjp)) for vjp in node.vjps]
     rules = sum(any(factor in own for factor in FACTORS[node.name]) for own in kept)
     known = {name: value for own in kept for name, value in own.items()}
-    forward = prod(node.shape) * _length(node, known)
+    try:
+        forward = prod(node.shape) * _length(node, known)
+    except KeyError:
+        raise ValueError(
+            f"ledger: of {node.name} (shape {node.shape}) only the bias wants a gradient, and "
+            "nothing is kept that tells how much it multiplied; let its weight or its input "
+            "require one too"
+        ) from None
     return forward, forward * rules
 
 

@@ -1,15 +1,15 @@
 """`draw`: the recorded graph of a tensor, as a picture, as DOT, and in words."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path as File
 from typing import Any
 
-from minigrad.autograd import Variable
+from minigrad.autograd import Node, Variable
 from minigrad.checkpoint import write_whole
 from minigrad.graph import svg, words
-from minigrad.graph.modules import Calls, Path, contained
+from minigrad.graph.modules import Calls, Path, contained, module_of
 from minigrad.graph.recorded import PARAMETER, Recorded, bytes_text, read, shape_text
 from minigrad.graph.scene import Builder, Fold, Scene, folding
 from minigrad.nn import Module
@@ -140,12 +140,7 @@ def draw(
         raise ValueError(f"draw: format must be one of {', '.join(FORMATS)}, got {format!r}")
     if parameters not in (None, "beside", "inside"):
         raise ValueError(f"draw: parameters must be 'beside' or 'inside', got {parameters!r}")
-    if model is not None and not isinstance(model, Module | Calls):
-        raise TypeError(
-            "draw: model must be a Module, or what graph.calls(model) yielded, "
-            f"got {type(model).__name__}"
-        )
-    module = model.model if isinstance(model, Calls) else model
+    module = module_of("draw", model)
     graph = read(tensor, names, module)
     is_folded = folding(fold)
     inline = parameters == "inside" or (parameters is None and model is not None)
@@ -165,8 +160,13 @@ def _paths(graph: Recorded, model: Module | Calls | None) -> list[Path]:
 
 def _hot(graph: Recorded, highlight: Any) -> set[int]:
     """Find the entries that are to stand out."""
-    several = highlight if isinstance(highlight, list | tuple | set) else [highlight]
-    nodes = {thing.node if isinstance(thing, Variable) else thing for thing in several}
+    single = isinstance(highlight, Variable | Node)
+    nodes = set()
+    for thing in [highlight] if single or not isinstance(highlight, Iterable) else highlight:
+        if not isinstance(thing, Variable | Node):
+            kind = type(thing).__name__
+            raise TypeError(f"draw: highlight must be a Tensor or a Node, or several, got {kind}")
+        nodes.add(thing.node if isinstance(thing, Variable) else thing)
     return {entry.index for entry in graph.entries if entry.node in nodes}
 
 

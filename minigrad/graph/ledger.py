@@ -14,6 +14,8 @@ says how much longer the watched rounds took.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,6 +94,9 @@ def ledger(
             out = model(x)
             border = next(autograd._numbers)
             total = made(out)
+        if not isinstance(total, Tensor) or total.size != 1:
+            what = f"shape {total.shape}" if isinstance(total, Tensor) else type(total).__name__
+            raise ValueError(f"ledger: loss must return a Tensor of one number, got {what}")
         graph = read(total, model=model)
         rows = list(_counted(graph, seen, border, model))
         plain, watched = [], []
@@ -210,14 +215,21 @@ def _walk(total: Tensor) -> None:
 
 def _sum(outputs: Any) -> Tensor:
     """Add up all that a model returns."""
+    sums = [found.sum() for found in _tensors(outputs)]
+    if not sums:
+        raise ValueError(
+            f"ledger: the model returned {type(outputs).__name__} with no tensor to add up: give a "
+            "loss that makes one number of it"
+        )
+    return reduce(add, sums)
+
+
+def _tensors(outputs: Any) -> Iterator[Tensor]:
     if isinstance(outputs, Tensor):
-        return outputs.sum()
-    values = outputs.values() if isinstance(outputs, dict) else outputs
-    sums = [_sum(value) for value in values if value is not None]
-    total = sums[0]
-    for other in sums[1:]:
-        total = total + other
-    return total
+        yield outputs
+    elif isinstance(outputs, Iterable) and not isinstance(outputs, str):
+        for value in outputs.values() if isinstance(outputs, dict) else outputs:
+            yield from _tensors(value)
 
 
 @contextmanager

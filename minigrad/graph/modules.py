@@ -84,6 +84,16 @@ class Calls:
         return found
 
 
+def module_of(asking: str, model: Any) -> Module | None:
+    """Return the module of the argument `model`: a Module, what `calls` yielded, or None."""
+    if model is not None and not isinstance(model, Module | Calls):
+        raise TypeError(
+            f"{asking}: model must be a Module, or what graph.calls(model) yielded, "
+            f"got {type(model).__name__}"
+        )
+    return model.model if isinstance(model, Calls) else model
+
+
 @contextmanager
 def calls(model: Module) -> Iterator[Calls]:
     """Watch which module of a model makes which node, while it runs.

@@ -99,6 +99,8 @@ def read(
     for name, leaf in (names or {}).items():
         if not isinstance(leaf, Variable):
             raise TypeError(f"graph: names[{name!r}] must be a Tensor, got {type(leaf).__name__}")
+        if not isinstance(name, str):
+            raise TypeError(f"graph: names must be called by strings, got {name!r}")
         if leaf.node is not None:
             called[leaf.node] = name
     nodes = descendants_first(root)[::-1]

@@ -18,7 +18,7 @@ import numpy as np
 from minigrad import autograd, device
 from minigrad.autograd import Array, Leaf, Node, Variable, Vjp
 from minigrad.graph.drawing import Drawing, draw
-from minigrad.graph.modules import Calls
+from minigrad.graph.modules import Calls, module_of
 from minigrad.graph.recorded import Entry, Recorded, read, shape_text
 from minigrad.graph.watching import check_alive, rules_wrapped, seed, stand_ins
 from minigrad.nn import Module
@@ -204,8 +204,7 @@ def step(
     >>> x.grad is None
     True
     """
-    module = model.model if isinstance(model, Calls) else model
-    graph = read(tensor, names, module)
+    graph = read(tensor, names, module_of("step", model))
     root = graph.entries[-1].node
     nodes = check_alive("step", root)
     start = seed("step", tensor, gradient)
@@ -358,8 +357,7 @@ def paths(
     1,024 paths: following each by itself takes 2,047 visits
     x  1,024 paths
     """
-    module = model.model if isinstance(model, Calls) else model
-    graph = read(tensor, names, module)
+    graph = read(tensor, names, module_of("paths", model))
     ways = [0] * len(graph.entries)
     ways[-1] = 1
     for entry in reversed(graph.entries):

@@ -79,7 +79,7 @@ class _Writer:
     def __init__(self, graph: Recorded, scene: Scene, title: str, note: str) -> None:
         self.graph, self.title, self.note = graph, title, note
         self.plan = plan(graph, scene)
-        told = repr((title, note, [(e.name, e.parents, e.shape) for e in graph.entries]))
+        told = repr((title, note, [(e.name, e.parents, e.shape) for e in graph.entries], scene))
         self.mark = "g" + hashlib.sha256(told.encode()).hexdigest()[:6]
         self.panels: list[tuple[str, Placed, Plan, float, float]] = []
         self.kinds: set[str] = set()

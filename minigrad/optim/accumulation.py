@@ -12,8 +12,10 @@ batch normalisation, whose statistics are those of each small batch.
 from collections.abc import Iterable
 from typing import Any
 
+from minigrad.autograd import Variable
 from minigrad.nn import Parameter
 from minigrad.optim import updates
+from minigrad.optim.options import is_whole
 
 
 class GradientAccumulator:
@@ -25,6 +27,7 @@ class GradientAccumulator:
     Parameters
     ----------
     parameters : iterable of Parameter
+        Of float32 or float64, as optimisers take them.
 
     Attributes
     ----------
@@ -47,6 +50,13 @@ class GradientAccumulator:
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
         self.parameters = list(parameters)
+        for i, parameter in enumerate(self.parameters):
+            if not isinstance(parameter, Variable) or parameter.data.dtype.char not in "fd":
+                what = getattr(parameter, "dtype", type(parameter).__name__)
+                raise TypeError(
+                    f"GradientAccumulator: parameters must be tensors of float32 or float64, but "
+                    f"parameter {i} is {what}"
+                )
         self.count = 0
         self._means: list[Any] = [None] * len(self.parameters)
 
@@ -60,9 +70,11 @@ class GradientAccumulator:
         ValueError
             If `count` is not at least 1.
         """
-        if not isinstance(count, int) or count < 1:
-            raise ValueError(f"GradientAccumulator: count must be at least 1, got {count!r}")
-        self.count += count
+        if not is_whole(count) or count < 1:
+            raise ValueError(
+                f"GradientAccumulator: count must be a whole number of at least 1, got {count!r}"
+            )
+        self.count += int(count)
         share = count / self.count
         with updates.together():
             for i, parameter in enumerate(self.parameters):

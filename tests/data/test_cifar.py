@@ -150,6 +150,11 @@ def test_cifar_100_has_coarse_labels_too(tmp_path):
     fine, coarse = (CIFAR100(False, tmp_path, label_mode=mode) for mode in ("fine", "coarse"))
     assert (len(fine.classes), fine.classes[fine[0][1]]) == (100, "pickup_truck")
     assert (len(coarse.classes), coarse.classes[coarse[0][1]]) == (20, "vehicles_1")
+    for wrong, said in (((20, 58), "coarse_labels .* 0 to 19.* to 20"), ((0, 100), "fine_labels")):
+        (tmp_path / "test.bin").write_bytes(bytes(wrong) + bytes(3072))
+        for mode in ("fine", "coarse"):
+            with pytest.raises(ValueError, match=f"^CIFAR100: {said}"):
+                CIFAR100(False, tmp_path, label_mode=mode)
     with pytest.raises(ValueError, match='label_mode must be "fine" or "coarse", but is \'both\''):
         CIFAR100(False, tmp_path, label_mode="both")
 
@@ -340,6 +345,29 @@ def test_a_damaged_archive_is_refused_or_read(packed, tmp_path_factory, changes)
             CIFAR100(False, path)
     else:
         assert len(dataset) == EACH
+
+
+def headers(name, kind, data):
+    """Return a block of a tar that says more of the file after it."""
+    made, _ = entry(name, data, kind)
+    return made.tobuf(tarfile.GNU_FORMAT) + data.ljust(-(-len(data) // 512) * 512, b"\0")
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        headers("long", tarfile.GNUTYPE_LONGNAME, b"a") * 3000,
+        headers("pax", tarfile.XHDTYPE, b"22 GNU.sparse.map=a,b\n"),
+        headers("pax", tarfile.XHDTYPE, b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"),
+    ],
+    ids=["without end", "no numbers", "no map"],
+)
+def test_whatever_is_wrong_in_an_archive_its_name_is_said(notes, tmp_path):
+    path = tmp_path / "odd.tgz"
+    file = entry("cifar-100-python/test", bytes(600))[0].tobuf() + b"ab".ljust(1024, b"\0")
+    path.write_bytes(gzip.compress(notes + file + bytes(1024), 1))
+    with pytest.raises(ValueError, match=r"^CIFAR100: '.*odd.tgz' is no .tar.gz archive, or dam"):
+        CIFAR100(False, path)
 
 
 def test_it_is_loaded_in_colour(tmp_path):

@@ -203,6 +203,13 @@ def test_deep_nesting_and_shared_lists_cost_nothing():
         read_pickled(doubling, "doubling")
 
 
+def test_a_long_key_is_not_decoded_again_and_again():
+    """A string in the memo costs two bytes each time; as a key, in dicts of their own, itself."""
+    long = b"\x80\x02(T" + (10**7).to_bytes(4, "little") + b"x" * 10**7 + b"q\x00"
+    with pytest.raises(ValueError, match="SETITEM .* the key of a dict has 10,000,000 letters"):
+        read_pickled(long + b"}h\x00Ns" * 200 + b"t.", "many")
+
+
 def test_a_list_within_itself_is_no_danger():
     assert list(read_pickled(b"\x80\x02}U\x01x]q\x01h\x01as.", "ring")) == ["x"]
 

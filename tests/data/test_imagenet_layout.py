@@ -144,12 +144,21 @@ def test_without_a_file_the_sentence_says_which(imagenet):
         ("a n02012849\nb n09999999\n", "line 2 of .* 'b' is of the class 'n09999999'"),
         ("a 1\na 2\n", "tells of 'a' more than once"),
         ("a " + "9" * 5000, "is of the class '999"),
+        ("a 0000000001", "is of the class '0000000001'"),
     ],
 )
 def test_a_ground_truth_that_does_not_fit_is_refused(content, complaint, tmp_path):
     (tmp_path / "truth").write_text(content)
     with pytest.raises(ValueError, match=f"^read_ground_truth: .*{complaint}"):
         read_ground_truth(tmp_path / "truth", FOLDERS)
+
+
+@pytest.mark.parametrize("label", [3, -1, "1", 0.5])
+def test_a_label_that_no_class_has_is_told(label, imagenet):
+    name = "ILSVRC2012_val_00000002"
+    labels = {f"ILSVRC2012_val_{n:08}": 0 for n in range(4)} | {name: label}
+    with pytest.raises(ValueError, match=f"gives '{name}.JPEG' the label {label!r}, but the 3 cla"):
+        ImageFolder.of_files(imagenet / "val", labels, FOLDERS)
 
 
 def test_a_picture_without_a_label_is_named(imagenet):

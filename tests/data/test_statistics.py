@@ -57,6 +57,27 @@ def test_images_of_different_sizes_count_by_their_pixels_and_nothing_cancels(siz
     np.testing.assert_allclose(std, pixels.std(axis=1), atol=1e-8)
 
 
+def test_images_without_pixels_do_not_count():
+    class Some:
+        classes = ("one",)
+
+        def __init__(self, *images):
+            self.images = images
+
+        def __len__(self):
+            return len(self.images)
+
+        def __getitem__(self, index):
+            return self.images[index], 0
+
+    empty, full = np.zeros((2, 0, 3), np.uint8), np.array([[[0, 255]], [[51, 51]]], np.uint8)
+    for images in ((full, empty), (empty, full), (empty, full, empty)):
+        assert channel_statistics(Some(*images)) == ((0.5, 0.2), (0.5, 0.0))
+    for images in ((), (empty,), (empty, empty)):
+        with pytest.raises(ValueError, match="^channel_statistics: the dataset holds no pixels"):
+            channel_statistics(Some(*images))
+
+
 def test_normalised_with_them_the_mean_is_0_and_the_deviation_1():
     images = np.random.default_rng(0).integers(0, 256, (20, 3, 9, 7), np.uint8)
     images[:, 1] //= 4

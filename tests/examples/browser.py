@@ -37,7 +37,9 @@ def browser() -> Iterator[Any]:
 class Page:
     """A page on the screen, with everything that went wrong on it."""
 
-    def __init__(self, started: Any, path: Path, width: int = 1280, height: int = 900, **options):
+    def __init__(
+        self, started: Any, place: Path | str, width: int = 1280, height: int = 900, **options
+    ):
         self.context = started.new_context(viewport={"width": width, "height": height}, **options)
         self.screen = self.context.new_page()
         self.screen.set_default_timeout(10_000)
@@ -47,7 +49,7 @@ class Page:
         self.screen.on("pageerror", lambda error: self.wrong.append(f"{error}"))
         self.screen.on("requestfailed", lambda request: self.wrong.append(request.url))
         self.screen.on("request", lambda request: self.asked.append(request.url))
-        self.address = path.as_uri()
+        self.address = place if isinstance(place, str) else place.as_uri()
         self.screen.goto(self.address)
 
     def close(self) -> None:
@@ -110,10 +112,10 @@ class Page:
         """Return by how many pixels the page is wider than the screen."""
         return self.screen.evaluate("document.documentElement.scrollWidth - innerWidth")
 
-    def keep(self, name: str, folder: Path) -> Path:
+    def keep(self, name: str, folder: Path, of: str = "microscope") -> Path:
         """Keep a screenshot of the whole page."""
         folder = Path(os.environ.get(PICTURES) or folder)
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"microscope-{name}.png"
+        path = folder / f"{of}-{name}.png"
         self.screen.screenshot(path=path, full_page=True)
         return path

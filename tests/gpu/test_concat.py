@@ -10,7 +10,6 @@ from minigrad import tensor
 from minigrad.gpu import Source
 from minigrad.ops import concat
 from tests.gpu.rungs import assert_agree, on_cpu, on_gpu
-from tests.ops.rungs import assert_same_signatures
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
@@ -42,10 +41,6 @@ def numbered(shapes, dtype=np.float32):
 
 def with_axis(shape, axis, lengths):
     return [(*shape[:axis], n, *shape[axis + 1 :]) for n in lengths]
-
-
-def test_the_rung_is_whole():
-    assert_same_signatures({"naive": concat.naive, "gpu": concat.gpu})
 
 
 @dtypes

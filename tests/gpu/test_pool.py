@@ -10,7 +10,7 @@ from minigrad.gpu import cupy
 from minigrad.ops import pool
 from minigrad.testing.strategies import pool2d_cases
 from tests.gpu.rungs import assert_agree, both, on_cpu, on_gpu
-from tests.ops.rungs import assert_same_signatures, integers, public_functions
+from tests.ops.rungs import integers
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
@@ -84,11 +84,6 @@ def exact_shares(rng, shape, dtype):
 def turned(array):
     """Move an array to the GPU, where it then lies with its axes in another order."""
     return on_gpu(np.ascontiguousarray(array.transpose(1, 3, 0, 2))).transpose(2, 0, 3, 1)
-
-
-def test_the_rung_is_whole():
-    assert public_functions(pool.gpu).keys() == public_functions(pool.naive).keys()
-    assert_same_signatures({"naive": pool.naive, "gpu": pool.gpu})
 
 
 # -- the maximum ---------------------------------------------------------------------------------

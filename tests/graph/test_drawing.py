@@ -291,6 +291,10 @@ def test_a_parameter_that_two_operations_use_is_a_box():
         ({"parameters": "out"}, "parameters must be 'beside' or 'inside', got 'out'"),
         ({"model": 3}, "model must be a Module, or what graph.calls"),
         ({"names": {"x": 3}}, r"names\['x'\] must be a Tensor, got int"),
+        ({"names": {3: minigrad.tensor(1.0)}}, "names must be called by strings, got 3"),
+        ({"highlight": "x"}, "highlight must be a Tensor or a Node, or several, got str"),
+        ({"highlight": [3]}, "highlight must be a Tensor or a Node, or several, got int"),
+        ({"highlight": 3}, "highlight must be a Tensor or a Node, or several, got int"),
     ],
 )
 def test_mistakes_are_told(options, said):
@@ -304,6 +308,24 @@ def test_what_cannot_be_drawn_is_told():
         graph.draw([1.0])
     with minigrad.no_grad(), pytest.raises(ValueError, match=r"computed inside no_grad\(\)"):
         graph.draw(minigrad.tensor([1.0], requires_grad=True) * 2)
+
+
+def test_whatever_holds_them_several_stand_out():
+    x = minigrad.tensor([1.0], requires_grad=True)
+    y = x * 2
+    for several in ([x, y], (x, y.node), {x.node, y}, dict.fromkeys((x, y)), iter((x, y))):
+        assert graph.draw(y, highlight=several).svg.count(' hot"') == 2
+
+
+def test_drawings_on_one_page_have_names_of_their_own():
+    """Or a click into one would unfold what is in another."""
+    net = Net()
+    out = net(images()).sum()
+    ways = {"fold": True}, {"fold": ["a"]}, {"highlight": out}, {"parameters": "beside"}
+    drawn = [graph.draw(out, model=net, title="The same", **options).svg for options in ways]
+    names = [set(re.findall(r'id="([^"]+)"', svg)) for svg in drawn]
+    assert all(names)
+    assert len(set.union(*names)) == sum(map(len, names))
 
 
 def test_formats_and_files(tmp_path):

@@ -38,8 +38,8 @@ def test_convolutions(wants, groups, kernel_size, activation):
         tensor.requires_grad = wanted
     out = F.conv2d(x, weight, bias, groups=groups, activation=activation)
     if wants == (False, False, True):
-        with pytest.raises(KeyError):  # only a bias: nothing kept tells how long the sums were
-            multiply_adds(out.node)
+        with pytest.raises(ValueError, match=r"^ledger: of conv2d \(shape .* only the bias wants"):
+            multiply_adds(out.node)  # nothing kept tells how long the sums were
         return
     forward = out.size * (4 // groups) * kernel_size * 2
     assert multiply_adds(out.node) == (forward, forward * (wants[0] + wants[1]))
@@ -51,7 +51,10 @@ def test_linear_layers(wants):
     for tensor, wanted in zip((x, weight, bias), wants, strict=True):
         tensor.requires_grad = wanted
     out = F.linear(x, weight, bias)
-    if wants != (False, False, True):
+    if wants == (False, False, True):
+        with pytest.raises(ValueError, match="^ledger: of linear .* only the bias wants"):
+            multiply_adds(out.node)
+    else:
         assert multiply_adds(out.node) == (5 * 3 * 2 * 4, 5 * 3 * 2 * 4 * (wants[0] + wants[1]))
 
 
@@ -206,6 +209,36 @@ def test_as_data_as_text_and_in_a_notebook():
 def test_mistakes_are_told(arguments, said):
     with pytest.raises((TypeError, ValueError), match=said):
         graph.ledger(*arguments)
+
+
+@pytest.mark.parametrize("outputs", [None, 3.0, "text", (), {}, [None, {"a": ()}]])
+def test_outputs_without_a_tensor_are_told(outputs):
+    class Silent(nn.Linear):
+        def forward(self, x):
+            return outputs
+
+    with pytest.raises(ValueError, match="^ledger: the model returned .* give a loss"):
+        graph.ledger(Silent(2, 2), np.ones((1, 2), np.float32))
+
+
+def test_outputs_are_added_up_however_they_are_packed():
+    class Packed(nn.Linear):
+        def forward(self, x):
+            out = super().forward(x)
+            return {"a": out, "b": (None, [out * 2.0, "text"])}
+
+    costs = graph.ledger(Packed(2, 2), np.ones((1, 2), np.float32), rounds=1)
+    assert [row.operation for row in costs.rows] == [
+        "linear", "multiply", "sum", "sum", "add",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("loss", "got"), [(lambda out: out, r"shape \(1, 2\)"), (lambda out: 3.0, "float")]
+)
+def test_a_loss_that_is_not_one_number_is_told(loss, got):
+    with pytest.raises(ValueError, match=f"^ledger: loss must return a Tensor .* got {got}"):
+        graph.ledger(nn.Linear(2, 2), np.ones((1, 2), np.float32), loss)
 
 
 def test_unknown_groupings_are_told():

@@ -154,6 +154,13 @@ def test_nothing_recorded_is_said():
         graph.step(1.0)
 
 
+@pytest.mark.parametrize("asking", [graph.step, graph.paths])
+def test_mistakes_are_told(asking):
+    x = minigrad.tensor(1.0, requires_grad=True)
+    with pytest.raises(TypeError, match=f"^{asking.__name__}: model must be a Module.* got int"):
+        asking(x * 2, model=3)
+
+
 def test_large_gradients_are_told_by_their_norm():
     x = minigrad.tensor(np.zeros((3, 4)), requires_grad=True)
     assert "3×4, norm 3.464" in str(graph.step(x.sum(), names={"x": x}))

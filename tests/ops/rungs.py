@@ -4,7 +4,6 @@ On integer-valued inputs every sum is exact in float32 (below 2²⁴) whatever i
 must agree bit for bit: no tolerance.
 """
 
-import inspect
 from contextlib import contextmanager
 
 import numpy as np
@@ -25,24 +24,6 @@ def without_winograd():
 def integers(rng, *shape, low=-4, high=5, dtype=np.float32):
     """Draw integer-valued floats."""
     return rng.integers(low, high, shape).astype(dtype)
-
-
-def public_functions(module):
-    """Name the kernels a rung defines."""
-    return {
-        name: function
-        for name, function in inspect.getmembers(module, callable)
-        if not name.startswith("_") and function.__module__ == module.__name__
-    }
-
-
-def assert_same_signatures(rungs):
-    """All rungs define the same functions with the same parameters."""
-    wanted = {n: inspect.signature(f) for n, f in public_functions(rungs["naive"]).items()}
-    assert wanted
-    for rung, module in rungs.items():
-        found = {n: inspect.signature(f) for n, f in public_functions(module).items()}
-        assert found == wanted, rung
 
 
 def assert_rungs_agree(rungs, name, *arguments):

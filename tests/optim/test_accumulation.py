@@ -85,7 +85,25 @@ def test_what_is_not_finite_stays_so():
     assert not np.isfinite(weight.grad.item())
 
 
-@pytest.mark.parametrize("count", [0, -1, 1.5])
+@pytest.mark.parametrize("count", [0, -1, 1.5, True, "2"])
 def test_a_batch_of_nothing_is_refused(count):
-    with pytest.raises(ValueError, match="count must be at least 1"):
+    with pytest.raises(ValueError, match="count must be a whole number of at least 1, got"):
         optim.GradientAccumulator([]).add(count)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    gradients = optim.GradientAccumulator([])
+    gradients.add(np.int64(3))
+    assert gradients.count == 3
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ("ab", "0 is str"),
+        ([nn.Parameter(np.zeros(2)), nn.Parameter(np.zeros(2, "e"))], "1 is floa"),
+    ],
+)
+def test_what_cannot_be_averaged_is_told(parameters, said):
+    with pytest.raises(TypeError, match=f"^GradientAccumulator: .* but parameter {said}"):
+        optim.GradientAccumulator(parameters)

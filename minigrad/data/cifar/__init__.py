@@ -207,6 +207,12 @@ class CIFAR100(_CIFAR):
             )
         images, labels = self._read(train, root, full, progress)
         self.coarse_labels, self.fine_labels = labels[:, 0], labels[:, 1]
+        for kept, count in (("coarse_labels", 20), ("fine_labels", 100)):  # one is not `labels`
+            greatest = getattr(self, kept).max()
+            if greatest >= count:
+                raise ValueError(
+                    f"CIFAR100: {kept} must lie from 0 to {count - 1}, but go up to {greatest}"
+                )
         if label_mode == "fine":
             super().__init__(images, self.fine_labels, names.CIFAR100)
         else:

@@ -15,6 +15,12 @@ from pathlib import Path
 __all__ = ["first_name", "read_files"]
 
 MOST_BYTES = 2**28  # of a file, and of an archive unpacked; the largest published one has 185 MB
+# What `tarfile` lets out besides its own: of notes that are no numbers, or in a chain without end.
+TRIPPED = EOFError, ValueError, ArithmeticError, LookupError, RecursionError
+
+
+class _TooLargeError(ValueError):
+    """There is more in a file than is read."""
 
 
 def read_files(place: Path, folder: str, names: Collection[str]) -> dict[str, bytes]:
@@ -46,7 +52,7 @@ def read_files(place: Path, folder: str, names: Collection[str]) -> dict[str, by
             if name is None:
                 continue
             if member.size > MOST_BYTES:
-                raise ValueError(_too_large(f"{str(place)!r}: {name}", member.size))
+                raise _too_large(f"{str(place)!r}: {name}", member.size)
             content = archive.extractfile(member)
             assert content is not None  # of a plain file there is always one
             found[name] = content.read()
@@ -75,12 +81,14 @@ def _read(file: Path) -> bytes:
         raise FileNotFoundError(f"there is no file {str(file)!r}")
     size = file.stat().st_size
     if size > MOST_BYTES:
-        raise ValueError(_too_large(repr(str(file)), size))
+        raise _too_large(repr(str(file)), size)
     return file.read_bytes()
 
 
-def _too_large(what: str, size: int) -> str:
-    return f"{what} has {size:,} bytes, more than the {MOST_BYTES:,} that such a file may have"
+def _too_large(what: str, size: int) -> _TooLargeError:
+    return _TooLargeError(
+        f"{what} has {size:,} bytes, more than the {MOST_BYTES:,} that such a file may have"
+    )
 
 
 @contextmanager
@@ -90,7 +98,9 @@ def _opened(place: Path) -> Iterator[tarfile.TarFile]:
         try:
             with tarfile.open(fileobj=_Bounded(file, place), mode="r|") as archive:  # type: ignore
                 yield archive
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except _TooLargeError:
+            raise
+        except (*TRIPPED, tarfile.TarError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(
                 f"{str(place)!r} is no .tar.gz archive, or damaged or cut short: {error}"
             ) from error
@@ -106,7 +116,7 @@ class _Bounded:
         data = self._file.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise ValueError(
+            raise _TooLargeError(
                 f"{str(self._place)!r} unpacks to more than the {MOST_BYTES:,} bytes that such an "
                 "archive may have"
             )

@@ -47,6 +47,7 @@ VALUES = {
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 LONGEST = 8  # bytes of a whole number
+LONGEST_KEY = 100  # letters: a long one that stands on a few bytes could be decoded many times
 
 
 @dataclass
@@ -199,10 +200,11 @@ class _Machine:
             raise _RefusedError("a key has no value")
         target = self._top(dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
-            text = _text(key)
-            if text is None:  # a tuple could be nested too deep to be hashed
+            if not isinstance(key, str | bytes):  # a tuple could be nested too deep to be hashed
                 raise _RefusedError(f"the key of a dict is of type {type(key).__name__}, not text")
-            target[text] = value
+            if len(key) > LONGEST_KEY:
+                raise _RefusedError(f"the key of a dict has {len(key):,} letters")
+            target[key if isinstance(key, str) else key.decode("latin-1")] = value
 
     def _binput(self, place: int) -> None:
         top = self.memo[place] = self._top(object)
