@@ -81,8 +81,12 @@ STUDIES = {
         ),
         Study(
             "normalisation",
-            "Local response normalisation, as in the paper, or batch normalisation?",
-            (Setting("lrn", {"batch_norm": False}), Setting("batch-norm", {"batch_norm": True})),
+            "Local response normalisation, as in the paper, batch normalisation, or neither?",
+            (
+                Setting("lrn", {"batch_norm": False}),
+                Setting("batch-norm", {"batch_norm": True}),
+                Setting("neither", {"batch_norm": False, "lrn": False}),
+            ),
         ),
         Study(
             "averaging",

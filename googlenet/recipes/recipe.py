@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
-from googlenet.architecture import ARCHITECTURES, DIALECTS, VARIANTS, Architecture
+from googlenet.architecture import ARCHITECTURES, DIALECTS, LRN, VARIANTS, Architecture
 from googlenet.recipes import rules
 from googlenet.recipes.rules import Rule
 
@@ -28,7 +28,7 @@ SCHEDULES = {  # likewise, beside warmup and warmup_epochs
     "poly": ("power", "schedule_length"),
 }
 AVERAGES = {"none": (), "mean": ("average_start",), "ema": ("average_start", "average_decay")}
-OF_GOOGLENET = ("dialect", "variant", "stages", "batch_norm")  # what only that network has
+OF_GOOGLENET = ("dialect", "variant", "stages", "batch_norm", "lrn")  # what only that network has
 NORMALIZATIONS = {
     "dataset": "minus the mean of the training pictures, divided by their deviation",
     "mean": "minus their mean, on the scale of bytes, as Caffe does",
@@ -85,6 +85,9 @@ class Recipe:
     stages: str = _option("network", "", rules.text(), "a list of modules instead of the variant's")
     batch_norm: bool | None = _option(
         "network", None, rules.flag(True), "after every convolution; none: as the dialect does"
+    )
+    lrn: bool = _option(
+        "network", True, rules.flag(), "local response normalisation, where a dialect has it"
     )
     aux_heads: bool = _option("network", True, rules.flag(), "the heads of training")
     dropout: float = _option("network", 0.4, rules.share(), "before the classifier")
@@ -260,7 +263,7 @@ class Recipe:
         describe = ARCHITECTURES[self.architecture]
         if self.architecture != "googlenet":
             return describe()
-        return describe(self.dialect, self.variant, self.stages or None, self.batch_norm)
+        return describe(self.dialect, self.variant, self.stages or None, self.batch_norm, self.lrn)
 
     @property
     def normalized(self) -> bool:
@@ -294,6 +297,10 @@ class Recipe:
             found["schedule_unit"] = "schedule_length 0"
         if self.crop == 1:
             found |= dict.fromkeys(("aspect", "interpolation"), "crop 1")
+        if self.normalized:
+            found.setdefault("lrn", "batch normalisation")
+        elif not any(isinstance(stage, LRN) for stage in DIALECTS[self.dialect].stem):
+            found.setdefault("lrn", f"dialect {self.dialect}")
         if self.stages and self.variant != "naive":  # which also says what modules are like
             found.setdefault("variant", "stages")
         if not self.weight_decay:

@@ -208,6 +208,9 @@ UNUSED = [
     ({"architecture": "inception-bn"}, "aux_weight", "architecture inception-bn"),
     ({"dialect": "cifar"}, "aux_dropout", "dialect cifar"),
     ({"aux_heads": False}, "aux_dropout", "aux_heads false"),
+    ({"batch_norm": True}, "lrn", "batch normalisation"),
+    ({"dialect": "torchvision", "batch_norm": False}, "lrn", "dialect torchvision"),
+    ({"architecture": "inception-v3", "image_size": 75}, "lrn", "architecture inception-v3"),
 ]
 
 
@@ -218,7 +221,7 @@ def test_what_changes_nothing_is_named(values, name, why):
 
 def test_what_changes_something_is_not():
     assert "aux_weight" not in of("inception-v3").unused()
-    assert not {"aux_dropout", "variant"} & set(Recipe().unused())
+    assert not {"aux_dropout", "variant", "lrn"} & set(Recipe().unused())
     assert "variant" not in Recipe(variant="naive", stages="3a pool 5b").unused()
     assert "bias_weight_decay" not in Recipe(weight_decay=1e-4).unused()
 

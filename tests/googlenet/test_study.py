@@ -14,7 +14,7 @@ from googlenet.commands import study as command
 from googlenet.commands.session import Session
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
-from googlenet.run_folder import MODEL, RunFolder
+from googlenet.run_folder import MODEL, RunFolder, network
 from googlenet.study import STUDIES, custom, plan, results, table
 from minigrad import checkpoint
 from tests.googlenet.tiny import call, photographs, tiny  # noqa: F401 (a fixture)
@@ -51,6 +51,19 @@ def test_variants_are_those_of_the_reference(tmp_path):
             count = sum(parameter.size for parameter in net.parameters())
             assert count == study.published.parameters[each.setting.label]
     assert study.published.errors["short2"] == 0.10
+
+
+def test_normalisation_has_all_three(tmp_path):
+    nets = {
+        each.setting.label: [
+            type(module).__name__
+            for _, module in network(each.recipe, 10, 1).named_modules()
+        ]
+        for each in plan(STUDIES["normalisation"], tmp_path)
+    }  # fmt: skip
+    kinds = ("LocalResponseNorm", "BatchNorm2d")
+    counts = {label: [names.count(kind) for kind in kinds] for label, names in nets.items()}
+    assert counts == {"lrn": [2, 0], "batch-norm": [0, 59], "neither": [0, 0]}
 
 
 def test_settings_win_over_what_is_asked_for_all(tmp_path):
