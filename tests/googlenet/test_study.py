@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from googlenet import study as module
+from googlenet import study_charts
 from googlenet.anomaly import NotFiniteError
 from googlenet.architecture import VARIANTS
 from googlenet.commands import study as command
 from googlenet.commands.session import Session
+from googlenet.drawing import plt
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
 from googlenet.run_folder import MODEL, RunFolder, network
@@ -286,15 +288,31 @@ def test_averaged_weights_are_what_a_recipe_that_averages_is_judged_by(tiny, tmp
 
 
 def test_pictures_of_all_kinds_of_results(trained):
-    from googlenet.study_charts import draw_study
+    def drawn(study, results):
+        """Return the figure's title, and what stands at each point of the right picture."""
+        figures = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(study_charts, "png", lambda figure, dpi: figures.append(figure))
+            study_charts.draw_study(study, results)
+        left, right = figures[0].axes
+        said = {text.get_text(): text.xy for text in right.texts}
+        plt.close(figures[0])
+        return figures[0].get_suptitle(), said, left
 
     folder, _ = trained
     found = results(plan(STUDIES["heads"], folder, 2, changes={"epochs": 1}))
-    assert draw_study(STUDIES["heads"], found).startswith(b"\x89PNG")
+    assert study_charts.draw_study(STUDIES["heads"], found).startswith(b"\x89PNG")
+    title, said, _ = drawn(STUDIES["heads"], found)
+    assert title.endswith("(mean of 2 seeds ± standard deviation)")
+    assert said == {each.label: (each.seconds, each.error) for each in found}
     for result in found:
         result.runs = result.runs[:1]
-    assert draw_study(STUDIES["heads"], found[:1]).startswith(b"\x89PNG")
+    title, said, _ = drawn(STUDIES["heads"], found[:1])
+    assert title.endswith("(one seed, 95 % interval)")
+    assert set(said) == {"with"}
     for result, name in zip(found, ("naive", "short4"), strict=True):
         result.label = name
-    assert draw_study(STUDIES["variants"], found).startswith(b"\x89PNG")
-    assert command.study.get_short_help_str()
+    found[1].runs[0].run.parameters *= 10  # of networks of about one size there is no such axis
+    _, _, left = drawn(STUDIES["variants"], found)
+    rings = [tuple(line.get_ydata()) for line in left.lines if line.get_mfc() == "none"]
+    assert rings[:2] == [(0.15,), (0.15,)]

@@ -137,3 +137,9 @@ def test_every_cure_is_an_option_that_there_is():
 def test_thresholds_say_why():
     assert at.UPDATE_LOW < at.UPDATE_HIGH
     assert at.DEAD < at.DEAD_FAR
+    told = False
+    for line in Path(at.__file__).read_text().splitlines():
+        if re.match("[A-Z_]+ = ", line):
+            assert told or "  # " in line, line
+        else:  # a comment holds for all that stands below it without a space between
+            told = line.startswith("# ")
