@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import io
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -93,8 +94,8 @@ class RunFolder:
     def close(self) -> None:
         """Let another process write here."""
         if self._lock is not None:
+            (self.path / LOCK).unlink(missing_ok=True)  # as long as nobody else can hold it
             self._lock.close()
-            (self.path / LOCK).unlink(missing_ok=True)
             self._lock = None
 
     def discard(self) -> None:
@@ -263,11 +264,28 @@ class RunFolder:
 
     def _lock_it(self) -> None:
         """Keep other processes out until this one ends, however it does."""
-        self._lock = open(self.path / LOCK, "w")  # noqa: SIM115 (held until the end)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(f"another process is training in {str(self.path)!r}") from None
+        path = self.path / LOCK
+        while self._lock is None:
+            lock = open(path, "w")  # noqa: SIM115 (held until the end)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                where = repr(str(self.path))
+                raise BlockingIOError(f"another process is training in {where}") from None
+            # Who held it may have taken it away in between: then it keeps nobody out.
+            if _is_there(path, lock):
+                self._lock = lock
+            else:
+                lock.close()
+
+
+def _is_there(path: Path, file: io.TextIOWrapper) -> bool:
+    """Tell whether an open file is the one that goes by this path."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _wrongly_asked(asked: Mapping[str, Any]) -> str | None:
