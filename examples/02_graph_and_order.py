@@ -12,12 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]) if "__file__" in globals() else "..")
 import numpy as np
-from matplotlib import pyplot as plt
 
 import minigrad
 from examples.exercises import e02
 from examples.grids import box, link
-from examples.lesson import BLUE, RED, exercise, picture
+from examples.lesson import BLUE, RED, exercise, picture, plt
 from googlenet import GoogLeNet
 from minigrad import graph
 
@@ -98,13 +97,12 @@ for name, order, needed in (("nearest", nearest, 4), ("newest", newest, 16)):
 # %%
 steps = graph.step(loss, names={"x": x})
 print(steps)
+graph.draw(loss, names={"x": x})  # a notebook shows the drawing here
+
+# %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), width_ratios=(1.35, 1))
-boxes = {
-    "loss = a + b": (3.1, 1.4),
-    "b = 3·a": (2.15, 0.4),
-    "a = x²": (1.1, 1.4),
-    "x = 2": (0, 1.4),
-}
+places = (3.1, 1.4), (2.15, 0.4), (1.1, 1.4), (0, 1.4)
+boxes = dict(zip(("loss = a + b", "b = 3·a", "a = x²", "x = 2"), places, strict=True))
 at = {frame.entry: place for frame, place in zip(steps, boxes.values(), strict=True)}
 for frame, (text, (u, v)) in zip(steps, boxes.items(), strict=True):
     box(left, (u, v), text)
@@ -121,7 +119,7 @@ right.semilogy([c.total for c in counts], color=RED, linewidth=2.5)
 right.semilogy([c.nodes for c in counts], color=BLUE, linewidth=2.5)
 right.text(16, 3e6, "paths", color=RED, fontsize=13, ha="right")
 right.text(19, 40, "nodes", color=BLUE, fontsize=13)
-right.set(xlabel="times y ← y + y", title="Paths multiply where nodes add")
+right.set(xlabel="times y ← y + y", ylabel="how many", title="Paths multiply where nodes add")
 picture(figure, "02-graph")
 
 # %% [markdown]

@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 
 import minigrad
 from examples.exercises import e04
-from examples.grids import arrow, frame, grid
+from examples.grids import cells, frame, sheet, way
 from examples.lesson import RED, exercise, picture
 from minigrad import functional as F
 from minigrad.data import FashionMNIST
@@ -101,24 +101,26 @@ start = time.perf_counter()
 conv2d(x, w)
 rate = 4 * 7 * 6 * 3 * 3 * 2 / (time.perf_counter() - start)
 products = 192 * 56 * 56 * 64 * 3 * 3
-print(f"{products:,} multiply-adds, at {rate / 1e6:.1f} million a second: ", end="")
-print(f"{products / rate / 60:.0f} minutes for one layer and one image. Lesson 05 repairs that.")
+print(f"{products:,} multiply-adds, {rate / 1e6:.1f} million a second: {products / rate / 60:.0f}",
+      "minutes for one layer and one image. Lesson 05 repairs that.")  # fmt: skip
 
 # %%
-i, j = 3, 2
-figure, panels = plt.subplots(1, 4, figsize=(12, 4.3), width_ratios=(10, 3.4, 4, 8))
-window = image[0, i : i + 3, j : j + 3]
-shown, times, summed, result = panels
-grid(shown, image[0], "the image, and one window", size=9, cmap="gray", vmin=-2, vmax=9)
-grid(times, kernel, "× kernel")
-grid(summed, window * kernel + 0.0, "= products")
-grid(result, out[0], "their sum: one output pixel", size=9)
-summed.set_xlabel(f"sum {(window * kernel).sum():g}".replace("-", "−"), fontsize=13, color=RED)
-frame(shown, i, j, 3, 3)
-frame(summed, 0, 0, 3, 3)
-frame(result, i, j)
-arrow(shown, (j + 2.5, i + 1), times, (-0.6, 1))
-arrow(summed, (2.5, 1), result, (j - 0.5, i + 0.3))
+i, j, window = 3, 2, image[0, 3:6, 2:5]
+grey = {"cmap": "gray", "vmin": -2, "vmax": 9}
+figure, axes = plt.subplots(figsize=(12, 4.6))
+sheet(axes, 32, 11.6)
+cells(axes, image[0], (1, 0), "the image, 10 × 10", **grey)
+cells(axes, window, (1 + i, 12), "what a window sees", **grey)
+cells(axes, kernel, (1 + i, 16), "the kernel")
+cells(axes, window * kernel + 0.0, (1 + i, 20), "products")
+cells(axes, out[0], (2, 24), "the output, 8 × 8", "one number for each place of a window")
+for place, sign in ((15, "×"), (19, "=")):
+    axes.text(place, i + 2, sign, fontsize=16, ha="center", va="center")
+for row, column, side in ((1 + i, j, 3), (1 + i, 12, 3), (1 + i, 20, 3), (2 + i, 24 + j, 1)):
+    frame(axes, row, column, side, side)
+axes.hlines((i + 0.5, i + 3.5), j + 2.5, 11.5, colors=RED, linewidth=1.2, linestyle=(0, (4, 3)))
+axes.text(21, i + 4.3, f"their sum is {out[0, i, j]:g}", color=RED, ha="center", fontsize=12)
+way(axes, (22.5, i + 2), (23.5, i + 2))
 assert out[0, i, j] == (window * kernel).sum()
 figure.suptitle("Convolution: what the window sees, times the kernel, summed", fontsize=14)
 picture(figure, "04-loops")

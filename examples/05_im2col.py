@@ -20,8 +20,8 @@ from matplotlib import pyplot as plt
 
 import minigrad
 from examples.exercises import e05
-from examples.grids import arrow, frame, grid
-from examples.lesson import BLUE, RED, exercise, picture
+from examples.grids import cells, frame, sheet, way
+from examples.lesson import BLUE, GREY, RED, exercise, picture
 from minigrad import functional as F
 
 
@@ -94,26 +94,26 @@ assert bytes_ == 9 * x.data.nbytes
 assert np.array_equal(im2col(x.data[0], (1, 1)), x.data[0].reshape(64, -1))
 
 # %%
-figure = plt.figure(figsize=(11, 5.2))
-parts = figure.subplot_mosaic(
-    [["image", ".", "cols"], ["image", "weight", "row"], ["image", ".", "row"]],
-    width_ratios=(3.4, 3, 8), height_ratios=(4, 0.9, 0.1),
-)  # fmt: skip
-figure.suptitle("im2col: each window becomes a column, and one product does the rest", fontsize=14)
-rainbow = {"cmap": "viridis", "vmin": -6, "vmax": 16}
-grid(parts["image"], image[0], "image 4 × 4", 12, **rainbow)
-grid(parts["cols"], cols, "columns 4 × 9: column l is what window l sees", 12, **rainbow)
-grid(parts["weight"], weight.reshape(1, 4), "weight 1 × 4", 12)
-parts["weight"].set_xlabel("times each column", fontsize=12)
-grid(parts["row"], product, size=12)
-parts["row"].set_xlabel("is the output: 1 × 9, laid out as 3 × 3", fontsize=12)
-shown = parts["image"], parts["cols"], parts["row"]
-for (i, j), colour in (((0, 0), BLUE), ((1, 1), RED)):
+figure, axes = plt.subplots(figsize=(11.5, 4.9))
+sheet(axes, 24, 9.6)
+pale = {"cmap": "YlGnBu", "vmin": -2, "vmax": 40}
+cells(axes, image[0], (3, 0), "", "the image, 4 × 4", 12, **pale)
+cells(axes, cols, (3, 8), "", "", 12, **pale)
+cells(axes, weight.reshape(1, 4), (8.2, 2), "the weights, 1 × 4", "times each column", 12)
+cells(axes, product, (8.2, 8), "", "are the output, 1 × 9", 12)
+cells(axes, product.reshape(3, 3), (3.5, 20), "laid out, 3 × 3", "", 12)
+axes.text(12, -0.1, "the columns, 4 × 9: each is what one window sees", ha="center", fontsize=11)
+ways = ((0, 0), (0.5, 2.5), -0.35, BLUE), ((1, 2), (3.5, 4.2), -0.5, RED)
+for (i, j), start, bend, colour in ways:
     place = 3 * i + j
-    frame(shown[0], i, j, 2, 2, colour)
-    frame(shown[1], 0, place, 4, 1, colour)
-    frame(shown[2], 0, place, 1, 1, colour)
-    arrow(shown[1], (place, 3.5), shown[2], (place, -0.5), colour)
+    frame(axes, 3 + i, j, 2, 2, colour)
+    frame(axes, 3, 8 + place, 4, 1, colour)
+    frame(axes, 8.2, 8 + place, 1, 1, colour)
+    frame(axes, 3.5 + i, 20 + j, 1, 1, colour)
+    way(axes, start, (8 + place, 2.5), colour, bend)
+    way(axes, (8 + place, 6.5), (8 + place, 7.7), colour)
+way(axes, (16.5, 8.2), (21, 6.6), GREY, 0.35)
+figure.suptitle("im2col: each window becomes a column, and one product does the rest", fontsize=14)
 picture(figure, "05-im2col")
 
 # %% [markdown]

@@ -18,7 +18,7 @@ from matplotlib import pyplot as plt
 
 import minigrad
 from examples.exercises import e06
-from examples.grids import arrow, frame, grid
+from examples.grids import cells, frame, sheet, way
 from examples.lesson import RED, exercise, picture
 from minigrad import functional as F
 
@@ -104,20 +104,22 @@ with minigrad.kernels("naive"):
 assert np.array_equal(convolved.data, w.grad.data)
 
 # %%
-figure = plt.figure(figsize=(12, 4))
-given, spread, gathered = figure.subplots(1, 3, width_ratios=(3, 9, 4.2))
-figure.get_layout_engine().set(wspace=0.06)
-figure.suptitle("Backward: a product, then col2im adds up what im2col copied", fontsize=14)
-grid(given, G, "G, the output's gradient", 12)
-grid(spread, to_cols, "gradient of the columns: weightᵀ (4 × 1) @ G (1 × 9)", 12)
-grid(gathered, x_grad[0], "gradient of the image", 12)
-frame(gathered, 1, 1)
-for u, v in np.ndindex(2, 2):
-    frame(spread, 2 * u + v, 3 * (1 - u) + 1 - v)
-arrow(spread, (8.5, 1), gathered, (-0.5, 1))
-spread.set_xlabel("framed: what comes back for pixel (1, 1)", fontsize=12, color=RED)
 terms = " + ".join(f"{value:g}" for value in arrivals).replace("-", "−").replace("+ −", "− ")
-gathered.set_xlabel(f"{terms} = {x_grad[0, 1, 1]:g}", fontsize=12, color=RED)
+figure, axes = plt.subplots(figsize=(11, 4.6))
+sheet(axes, 20, 8)
+cells(axes, G.reshape(1, 9), (1, 3), "G, the gradient of the output, as a row (1 × 9)", size=12)
+cells(axes, weight.reshape(4, 1), (2.6, 1), "weightᵀ\n(4 × 1)", size=12)
+cells(axes, to_cols, (2.6, 3), "", "the gradient of the columns: each weight times each of G", 12)
+cells(axes, x_grad[0], (2.6, 15), "the gradient of the image", size=12)
+frame(axes, 3.6, 16)
+for u, v in np.ndindex(2, 2):
+    frame(axes, 2.6 + 2 * u + v, 3 + 3 * (1 - u) + 1 - v)
+way(axes, (11.6, 4.1), (14.4, 4.1))
+red = {"color": RED, "ha": "center", "fontsize": 12}
+axes.text(13, 3.8, "col2im", **red)
+axes.text(7, 7.7, "framed: what comes back for pixel (1, 1)", **red)
+axes.text(16.5, 7.1, f"{terms} = {x_grad[0, 1, 1]:g}", **red)
+figure.suptitle("Backward: a product, then col2im adds up what im2col copied", fontsize=14)
 picture(figure, "06-col2im")
 
 # %% [markdown]

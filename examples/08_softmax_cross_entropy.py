@@ -111,7 +111,7 @@ rows, names = np.arange(10), test.classes
 right.barh(rows - 0.2, p, 0.4, color=GREY)
 right.barh(rows + 0.2, z.grad.data, 0.4, color=np.where(q, RED, BLUE))
 right.set_title(f"A {names[test.labels[i]].lower()} taken for a {names[p.argmax()].lower()}")
-right.set(xlim=(-1.05, 1.05), yticks=rows, yticklabels=names, xlabel="gradient of each score")
+right.set(xlim=(-1.05, 1.05), yticks=rows, yticklabels=names, xlabel="p, and the gradient p − q")
 right.text(p.max() - 0.02, p.argmax() - 0.55, "probability p", color=GREY, ha="right")
 right.text(0.04, p.argmax() + 0.75, "gradient p − q: down", color=BLUE)
 right.text(-0.98, test.labels[i] - 0.15, "p − q of the truth: up", color=RED)

@@ -11,11 +11,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]) if "__file__" in globals() else "..")
 
 import numpy as np
-from matplotlib import pyplot as plt
 
 import minigrad
 from examples.exercises import e09
-from examples.lesson import BLUE, GREY, exercise, picture
+from examples.lesson import BLUE, GREY, exercise, picture, plt
 from minigrad import functional as F
 from minigrad import nn
 from minigrad.data import FashionMNIST
@@ -102,21 +101,22 @@ for training in (True, False):
     print(f"training {training}: image 0 moves by {np.abs(few - many).max():.2f} between batches")
 
 # %%
-figure, (first, second, third) = plt.subplots(1, 3, figsize=(11, 4))
-means = [dropped[:n].mean(axis=0) for n in (1, 4, 16, 256)]
-first.imshow(np.vstack([np.hstack(means[:2]), np.hstack(means[2:])]), vmin=0, vmax=1.2)
-for k, words in enumerate(("one mask", "mean of 4", "of 16", "of 256")):
-    first.text(28 * (k % 2) + 1, 28 * (k // 2) + 2.5, words, color="yellow", fontsize=10)
-first.set_title("Dropout: the mean of many masks is x", fontsize=11).axes.set_axis_off()
-second.bar(np.arange(24), loud[0], color=GREY, width=0.9)
-second.bar(np.arange(24), damped[0], color=BLUE, width=0.5)
-second.set_title("LRN: a loud channel damps its neighbours", fontsize=11)
-second.set(xlabel="channel", ylabel="grey: before, blue: after")
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4.2))
+left.imshow(np.block([[dropped[:n].mean(0) for n in two] for two in ((1, 4), (16, 256))]), vmax=1.2)
+for k, words in enumerate(("one mask: half is 0", "mean of 4 masks", "of 16", "of 256")):
+    left.text(28 * (k % 2) + 1, 28 * (k // 2) + 2.5, words, color="yellow", fontsize=10)
+left.set_title("Dropout: the mean of many masks is x").axes.set_axis_off()
+middle.bar(np.arange(24), loud[0], color=GREY, alpha=0.45, width=0.9)
+middle.bar(np.arange(24), damped[0], color=BLUE, width=0.55)
+middle.set(title="LRN: a loud channel damps its neighbours", xlabel="channel", ylabel="value")
 for numbers, colour, up in ((features, GREY, 0.12), (out.data, BLUE, -0.12)):
     mean, std = numbers.mean(axis=(0, 2, 3)), numbers.std(axis=(0, 2, 3))
-    third.errorbar(mean, np.arange(6) + up, xerr=std, fmt="o", color=colour, capsize=4, lw=2)
-third.set_title("Batch norm: six channels on one scale", fontsize=11)
-third.set(xlabel="mean ± standard deviation of a channel", ylabel="channel")
+    right.errorbar(mean, np.arange(6) + up, xerr=std, fmt="o", color=colour, capsize=4, lw=2)
+right.set(title="Batch norm: six channels on one scale", ylabel="channel")
+right.set(xlabel="mean ± standard deviation of a channel")
+for axes, before, after in ((middle, (13, 3.5), (17, 1.1)), (right, (3.2, 1.3), (1.15, 0.62))):
+    axes.text(*before, "before", color="#5f636b", fontsize=11)
+    axes.text(*after, "after", color=BLUE, fontsize=11)
 picture(figure, "09-norms")
 
 # %% [markdown]

@@ -62,9 +62,8 @@ assert not np.any(parts["aux_4d"]["4e"])  # 4e comes after the heads: they do no
 
 # %%
 BEGINNINGS = {"he": ("He", BLUE), "xavier": ("Xavier", GREEN), "normal": ("σ = 0.01", RED)}
-figure, axis = plt.subplots(figsize=(9.6, 5.6))
-times = {}
-for init, (name, colour) in BEGINNINGS.items():
+measured, times = {}, {}
+for init, (name, _) in BEGINNINGS.items():
     net = GoogLeNet(10, 1, 32, init=init, generator=np.random.default_rng(0))
     look = look_inside(net, minigrad.tensor(images), labels)
     both = np.array(look.stages["gradient"])
@@ -72,17 +71,10 @@ for init, (name, colour) in BEGINNINGS.items():
     stages = net.stages
     behind = stages.index("inception_4d") + 1
     assert np.array_equal(both[behind:], main[behind:])  # no head stands further on
-    times[init] = both[0] / main[0]
-    first, inner = times[init], both[behind - 3] / main[behind - 3]
+    measured[init], times[init] = (main, both), both[0] / main[0]
+    inner = both[behind - 3] / main[behind - 3]
     print(f"{name:>8}: at conv1 {main[0]:.1e} of the main loss, {both[0]:.1e} of all three:",
-          f"{first:,.1f} times; at 4b {inner:.1f} times")  # fmt: skip
-    x = np.arange(len(stages))
-    axis.semilogy(x, main, color=colour, lw=1.5, ls=(0, (2, 2)))
-    axis.semilogy(x, both, color=colour, lw=2.5)
-    axis.fill_between(x, main, both, color=colour, alpha=0.12)
-    high = {"he": 0.5, "xavier": 0.02}.get(init, both[0])
-    axis.text(-0.3, high, f"{name}: {first:,.{0 if first > 100 else 1}f}×", color=colour,
-              ha="right", va="center", fontsize=11, weight="bold")  # fmt: skip
+          f"{times[init]:,.1f} times; at 4b {inner:.1f} times")  # fmt: skip
 assert 1 < times["he"] < times["xavier"] < 10 < times["normal"]
 
 # %% [markdown]
@@ -93,23 +85,33 @@ assert 1 < times["he"] < times["xavier"] < 10 < times["normal"]
 # norm (2015) did, some months after GoogLeNet; Inception v3 kept one head.
 
 # %%
+figure, axis = plt.subplots(figsize=(9.6, 5.6))
+x = np.arange(len(stages))
+for init, (name, colour) in BEGINNINGS.items():
+    main, both = measured[init]
+    axis.semilogy(x, main, color=colour, lw=1.5, ls=(0, (2, 2)))
+    axis.semilogy(x, both, color=colour, lw=2.5)
+    axis.fill_between(x, main, both, color=colour, alpha=0.12)
+    high = {"he": 0.5, "xavier": 0.02}.get(init, both[0])
+    axis.text(-0.3, high, f"{name}: {times[init]:,.{0 if times[init] > 100 else 1}f}×",
+              color=colour, ha="right", va="center", fontsize=11, weight="bold")  # fmt: skip
 short = [s.replace("inception_", "").replace("conv2_reduce", "conv2r") for s in stages]
-axis.set_xticks(range(len(stages)), short, rotation=60, fontsize=10)
-axis.set(xlim=(-4, len(stages) - 0.5), ylabel="gradient at the stage's output (log scale)")
+axis.set_xticks(x, short, rotation=60, fontsize=10)
+axis.set(xlim=(-4, len(stages) - 0.5), ylim=(1e-12, 100))
+axis.set(ylabel="size of the gradient at the stage's output", xlabel="stage")
 for head in ("4a", "4d"):
     place = short.index(head)
     axis.axvline(place, color=GREY, lw=1, zorder=0)
     axis.text(place, 12, f"head\non {head}", ha="center", fontsize=10, color="#5f636b",
               bbox={"color": "white", "pad": 0})  # fmt: skip
-axis.text(-0.3, 8, "weights begin by", ha="right", fontsize=10, color="#5f636b")
-axis.set_ylim(1e-12, 100)
-axis.text(4.6, 1e-4, "with the heads", color=RED, rotation=38, fontsize=10)
-axis.text(5.6, 2e-11, "the main loss alone", color=RED, rotation=0, fontsize=10)
-axis.annotate("the way back", (11, 1e-9), (13.5, 1e-9), va="center", fontsize=11, color="#5f636b",
-              arrowprops={"arrowstyle": "->", "color": GREY})  # fmt: skip
-title = "Auxiliary heads strengthen the gradient before them:\n"
+axis.text(-0.3, 6, "how weights begin:\nwith ÷ without heads", ha="right", color="#5f636b")
+axis.text(5.7, 3e-6, "with the heads", color=RED, ha="right", fontsize=11)
+axis.text(6.2, 1.5e-10, "the main loss alone", color=RED, fontsize=11, va="top")
+axis.annotate("the way back", (11, 1e-11), (13.5, 1e-11), va="center", fontsize=11,
+              color="#5f636b", arrowprops={"arrowstyle": "->", "color": GREY})  # fmt: skip
 axis.set_title(
-    title + "1.6 to 1.8 times where weights begin well, thousands of times where it fades",
+    "Auxiliary heads strengthen the gradient before them:\n"
+    "1.6 to 1.8 times where weights begin well, thousands of times where it fades",
     fontsize=12,
 )
 picture(figure, "13-heads")

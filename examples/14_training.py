@@ -95,7 +95,7 @@ KEY = {"main head": (BLUE, 2.0), "head on 4a": (ORANGE, 1.7), "head on 4d": (GRE
 for (name, (colour, high)), head in zip(KEY.items(), losses.T, strict=True):
     axis.plot(x, head, color=colour, alpha=0.25, lw=1)
     axis.plot(x[3:-3], np.convolve(head, smooth, "valid"), color=colour, lw=2.2)
-    axis.text(44, high, name, color=colour, weight="bold", fontsize=11)
+    axis.text(53, high + 0.02, name, color=colour, weight="bold", fontsize=11)
 axis.plot(high_losses[:, 0], color=RED, lw=1.6)
 axis.text(12, 2.72, "main head, rate 10 times as high", color=RED)
 axis.set(ylim=(0.7, 3), xlabel="step", ylabel="loss", title="The auxiliary heads learn first")
@@ -103,7 +103,9 @@ axis = axes["move"]
 axis.semilogy(moves, color=BLUE), axis.semilogy(high_moves, color=RED)
 axis.axhspan(6e-4, 1e-2, color=GREEN, alpha=0.12, lw=0)
 axis.text(69, 7e-4, "healthy", ha="right", color=GREEN)
-axis.set(xlabel="step", ylim=(2e-4, 1), title="How far a step moves the weights")
+axis.text(26, 0.03, "rate 10 times\nas high", color=RED)
+axis.set(xlabel="step", ylim=(2e-4, 1), title="How far a step moves weights")
+axis.set_ylabel("as a share of their size")
 axis = axes["said"]
 axis.imshow(np.hstack(np.pad(X_test[:9, 0], ((0, 0), (0, 0), (4, 4)), mode="edge")), cmap="gray_r")
 axis.axis("off")

@@ -101,26 +101,27 @@ alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs]
 print("correlation of both, picture by picture:", " ".join(f"{r:+.2f}" for r in alike))
 best = np.argsort(-responses.std((0, 2, 3)))[:8]
 figure, axes = plt.subplots(5, 8, figsize=(10, 6.9))
-
 for k, label in enumerate(said):
     axes[0, k].imshow(filters[best[k]], cmap="RdBu_r", norm=CenteredNorm())
     axes[1, k].imshow(responses[-1, best[k]], cmap="gray_r")
     axes[2, k].imshow(images[k, 0], cmap="gray_r")
-    for axis, heat, at in ((axes[3, k], cam[k], 0), (axes[4, k], falls[k], 3)):
-        kind = {"cmap": "RdBu_r", "norm": CenteredNorm(), "interpolation": "bilinear"}
-        axis.imshow(heat, extent=(at, 32 - at, 32 - at, at), **kind)
+    signed = {"cmap": "RdBu_r", "norm": CenteredNorm(), "extent": (3, 29, 29, 3)}
+    axes[3, k].imshow(cam[k], cmap="Reds", extent=(0, 32, 32, 0), interpolation="bilinear")
+    axes[4, k].imshow(falls[k], **signed, interpolation="bilinear")
+    for axis in axes[3:, k]:
         axis.contour(
             *[np.arange(32) + 0.5] * 2, images[k, 0], [-0.5], colors="black", linestyles="solid"
         )
         axis.set(xlim=(0, 32), ylim=(32, 0))
     axes[2, k].set_title(names[label] + (" ✓" if label == Y_test[shown[k]] else " ✗"))
-WORDS = "conv1's\nfilters|their answer\nto the boot|it says|evidence\n(CAM)|falls when\ncovered"
+WORDS = """8 filters\nof conv1|what they\nmake of\nthe boot|the picture,\nand what\nit says|where
+its evidence\nlies (CAM:\nleast to most)|covered there,\nits score\nfalls (red) or\nrises (blue)"""
 for words, row in zip(WORDS.split("|"), axes, strict=True):
     row[0].set_ylabel(words, rotation=0, ha="right", va="center", fontsize=11)
 for axis in axes.flat:
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
-figure.suptitle("What it multiplies by, what comes out, and which parts speak for its answer (red)")
+figure.suptitle("What it multiplies by, what comes out, and which parts speak for its answer")
 picture(figure, "15-learned")
 
 # %% [markdown]

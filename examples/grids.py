@@ -11,7 +11,7 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 
 from examples.lesson import BLUE, RED
 
-__all__ = ["arrow", "box", "frame", "grid", "link"]
+__all__ = ["arrow", "box", "cells", "frame", "grid", "link", "sheet", "way"]
 
 SIGNED, PLAIN = "RdBu_r", "gray"
 
@@ -43,15 +43,67 @@ def grid(axes: Axes, array: Any, title: str = "", size: float = 10, **colours: A
     axes.spines[:].set_visible(False)
     axes.set_title(title, fontsize=11)
     if size:
-        for (i, j), value in np.ndenumerate(array):
-            red, green, blue, _ = image.to_rgba(float(value))
-            dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
-            text = f"{float(value):.3g}".replace("-", "−")
-            axes.text(
-                j, i, text, ha="center", va="center", fontsize=size,
-                color="white" if dark else "black",
-            )  # fmt: skip
+        _numbers(axes, image, array, (0, 0), size)
     return axes
+
+
+def sheet(axes: Axes, width: float, height: float) -> Axes:
+    """Make room for several matrices, whose cells are then all of one size."""
+    axes.set(xlim=(-0.6, width - 0.4), ylim=(height - 0.4, -0.6), aspect="equal")
+    axes.axis("off")
+    return axes
+
+
+def cells(
+    axes: Axes, array: Any, at: tuple[float, float], title: str = "", below: str = "",
+    size: float = 10, **colours: Any,
+) -> None:  # fmt: skip
+    """Draw a matrix on a sheet, its first cell `at` (row, column), words above it and below.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    array : array (rows, columns), or (columns,)
+    at : (float, float)
+    title, below : str
+    size : float
+        Of the numbers in points.
+    **colours
+        As ``pcolormesh`` takes them. [default: as of `grid`]
+    """
+    array = np.atleast_2d(array)
+    (rows, columns), (row, column) = array.shape, at
+    largest = float(np.abs(array).max()) or 1.0
+    colours = colours or {"cmap": SIGNED, "vmin": -2 * largest, "vmax": 2 * largest}
+    limits = axes.axis()
+    edges = np.arange(columns + 1) + column - 0.5, np.arange(rows + 1) + row - 0.5
+    mesh = axes.pcolormesh(*edges, array, edgecolors="white", linewidth=1.5, **colours)
+    axes.axis(limits)
+    _numbers(axes, mesh, array, at, size)
+    words = {"ha": "center", "fontsize": 11}
+    middle = column + (columns - 1) / 2
+    axes.text(middle, row - 0.65, title, va="bottom", **words)
+    axes.text(middle, row + rows - 0.35, below, va="top", **words)
+
+
+def _numbers(axes: Axes, drawn: Any, array: Any, at: tuple[float, float], size: float) -> None:
+    for (i, j), value in np.ndenumerate(array):
+        red, green, blue, _ = drawn.to_rgba(float(value))
+        dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
+        text = f"{float(value):.3g}".replace("-", "−")
+        axes.text(
+            at[1] + j, at[0] + i, text, ha="center", va="center", fontsize=size,
+            color="white" if dark else "black",
+        )  # fmt: skip
+
+
+def way(
+    axes: Axes, a: tuple[float, float], b: tuple[float, float], colour: str = RED, bend: float = 0
+) -> None:
+    """Draw an arrow on a sheet, from `a` to `b`, (column, row) each; −0.5 is well bent."""
+    style = {"arrowstyle": "-|>", "color": colour, "lw": 1.8, "shrinkA": 2, "shrinkB": 2}
+    style["connectionstyle"] = f"arc3,rad={bend}"
+    axes.annotate("", b, a, arrowprops=style, zorder=10, annotation_clip=False)
 
 
 def frame(

@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-import minigrad
 from examples.exercises.asking import agree, ask, cases, digits, written
-from minigrad import functional as F
+from examples.exercises.engine import SIZES, conv2d
+from examples.exercises.engine import input_gradient as back
 
 __all__ = ["convolve", "input_gradient", "output_length"]
 
@@ -57,28 +56,13 @@ def output_length(answer: Callable) -> None:
     holds()
 
 
-def engine(x: np.ndarray, weight: np.ndarray, stride: int, padding: Any = 0) -> np.ndarray:
-    """Convolve one image with the engine's loops."""
-    with minigrad.kernels("naive"):
-        out = F.conv2d(minigrad.tensor(x[None]), minigrad.tensor(weight), None, stride, padding)
-    return out.data[0]
-
-
-SIZES = {
-    "C": st.integers(1, 2),
-    "O": st.integers(1, 2),
-    "h": st.integers(0, 2),
-    "w": st.integers(0, 2),
-    "kh": st.integers(1, 2),
-    "kw": st.integers(1, 3),
-    "stride": st.integers(1, 2),
-}
+MORE = {"O": st.integers(1, 2), "stride": st.integers(1, 2)}
 
 
 def convolve(answer: Callable) -> None:
     """Hold it against the engine: channels, kernels, sizes, strides and padding of all kinds."""
 
-    @cases(count=60, padding=st.integers(0, 1), **SIZES)
+    @cases(count=60, padding=st.integers(0, 1), **SIZES, **MORE)
     def holds(
         C: int, O: int, h: int, w: int, kh: int, kw: int, stride: int, padding: int
     ) -> None:  # fmt: skip
@@ -87,17 +71,17 @@ def convolve(answer: Callable) -> None:
             f"for x = {written(x)}, weight = {written(weight)}, stride {stride}, padding {padding},"
         )
         came = ask(answer, case, x, weight, stride, padding)
-        needed = engine(x, weight, stride, padding)
+        needed = conv2d(x, weight, stride, padding)
         mistakes = [
-            (engine(x, weight[:, :, ::-1, ::-1], stride, padding),
+            (conv2d(x, weight[:, :, ::-1, ::-1], stride, padding),
              "The kernel is flipped: here it lies on the image as it is."),
-            (engine(x, weight, 1, padding), "The stride is missing."),
-            (engine(x, weight, 1, padding)[:, : needed.shape[1], : needed.shape[2]],
+            (conv2d(x, weight, 1, padding), "The stride is missing."),
+            (conv2d(x, weight, 1, padding)[:, : needed.shape[1], : needed.shape[2]],
              "The output has the right size, but its windows stand side by side: window (i, j) "
              "starts at (i·stride, j·stride)."),
-            (engine(x, weight, stride), "The padding is missing."),
-            (engine(x[:1], weight[:, :1], stride, padding), "Only the first channel is in it."),
-            (engine(x[-1:], weight[:, -1:], stride, padding),
+            (conv2d(x, weight, stride), "The padding is missing."),
+            (conv2d(x[:1], weight[:, :1], stride, padding), "Only the first channel is in it."),
+            (conv2d(x[-1:], weight[:, -1:], stride, padding),
              "Only the last channel is in it: add, do not assign."),
             (needed.sum(0, keepdims=True), "Each kernel has an output of its own."),
             (needed / (C * kh * kw), "That is the mean of the products; the sum is needed."),
@@ -106,16 +90,6 @@ def convolve(answer: Callable) -> None:
         agree(case, "the output", came, needed, mistakes)
 
     holds()
-
-
-def back(
-    gradient: np.ndarray, weight: np.ndarray, shape: tuple[int, ...], stride: int
-) -> np.ndarray:
-    """Ask the engine's loops for the gradient of x."""
-    x = minigrad.tensor(np.zeros((1, *shape)), requires_grad=True)
-    with minigrad.kernels("naive"):
-        F.conv2d(x, minigrad.tensor(weight), None, stride).backward(gradient[None])
-    return x.grad.data[0]
 
 
 def last_only(
@@ -129,10 +103,18 @@ def last_only(
     return x
 
 
+def side_by_side(gradient: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Go back as if the stride were 1."""
+    (O, oh, ow), (kh, kw) = gradient.shape, weight.shape[2:]
+    dense = np.zeros((O, shape[1] - kh + 1, shape[2] - kw + 1))
+    dense[:, :oh, :ow] = gradient
+    return back(dense, weight, shape)
+
+
 def input_gradient(answer: Callable) -> None:
     """Hold it against the engine: each pixel gets what all windows that saw it hand back."""
 
-    @cases(count=60, **SIZES)
+    @cases(count=60, **SIZES, **MORE)
     def holds(C: int, O: int, h: int, w: int, kh: int, kw: int, stride: int) -> None:
         shape, weight = (C, kh + h, kw + w), digits(O, C, kh, kw, seed=1)
         gradient = digits(O, h // stride + 1, w // stride + 1)
@@ -149,17 +131,8 @@ def input_gradient(answer: Callable) -> None:
              "again going back."),
             (back(gradient, np.ones_like(weight), shape, stride), "The weights are missing."),
             (back(gradient[:1], weight[:1], shape, stride), "Only the first kernel is in it."),
-            (spread(gradient, weight, shape),
+            (side_by_side(gradient, weight, shape),
              "The stride is missing: window (i, j) starts at (i·stride, j·stride)."),
         ])  # fmt: skip
 
     holds()
-
-
-def spread(gradient: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Go back as if the stride were 1."""
-    x = np.zeros(shape)
-    for o, i, j in np.ndindex(gradient.shape):
-        for c, u, v in np.ndindex(weight.shape[1:]):
-            x[c, i + u, j + v] += gradient[o, i, j] * weight[o, c, u, v]
-    return x

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import minigrad
-from examples.exercises.drawn import for_all
+from examples.exercises.asking import ask, cases
 from minigrad import functional as F
 from minigrad.testing.strategies import random_array, seeds
 
@@ -33,18 +33,19 @@ def each_window_pays_its_first_winner(answer) -> None:
     AssertionError
     """
 
-    def check(x: np.ndarray) -> None:
+    @cases(count=40, x=_images(3))
+    def holds(x: np.ndarray) -> None:
         leaf = minigrad.tensor(x[np.newaxis, np.newaxis], requires_grad=True)
         out = F.max_pool2d(leaf, 3, stride=2)
         gradient = 10.0 ** np.arange(out.size, dtype=np.float32).reshape(out.shape[2:])
         out.backward(gradient[np.newaxis, np.newaxis])
-        want, got = leaf.grad.data[0, 0], np.asarray(answer(x.copy(), gradient.copy()))
+        case = f"for x =\n{x}\nand a gradient of\n{gradient}\n"
+        want, got = leaf.grad.data[0, 0], np.asarray(ask(answer, case, x, gradient))
         assert got.shape == x.shape, (
             f"the gradient of x has x's shape, {x.shape}; yours has {got.shape}"
         )
         if np.allclose(got, want):
             return
-        case = f"for x =\n{x}\nand a gradient of\n{gradient}\n"
         if got.sum() > want.sum() * 1.001:
             why = (
                 f"your windows gave away {got.sum():g} and had {gradient.sum():g}: where several "
@@ -59,7 +60,7 @@ def each_window_pays_its_first_winner(answer) -> None:
             why = "the sum is right but not the winner: of equal numbers the first in scan order"
         raise AssertionError(f"{case}{why}. The right answer is\n{want}")
 
-    for_all(check, _images(3))
+    holds()
 
 
 def padding_never_wins(answer) -> None:
@@ -75,9 +76,11 @@ def padding_never_wins(answer) -> None:
     AssertionError
     """
 
-    def check(x: np.ndarray, padding: int) -> None:
+    @cases(count=40, x=_images(3), padding=st.integers(0, 1))
+    def holds(x: np.ndarray, padding: int) -> None:
         want = F.max_pool2d(minigrad.tensor(x[np.newaxis, np.newaxis]), 3, 1, padding).data[0, 0]
-        got = np.asarray(answer(x.copy(), padding))
+        case = f"for x =\n{x}\nand padding {padding}"
+        got = np.asarray(ask(answer, case, x, padding))
         assert got.shape == want.shape, (
             f"an image of {x.shape}, padded by {padding} on every side, has {want.shape} windows "
             f"of 3×3; yours gave {got.shape}"
@@ -85,9 +88,9 @@ def padding_never_wins(answer) -> None:
         if np.array_equal(got, want):
             return
         i, j = np.argwhere(~(got == want))[0]
-        case = f"for x =\n{x}\nand padding {padding} window ({i}, {j}) gives {got[i, j]:g}"
+        came = f"window ({i}, {j}) gives {got[i, j]:g}"
         seen = f"but the largest number of x that it sees is {want[i, j]:g}"
         won = ": the padding has won" if got[i, j] > want[i, j] else ""
-        raise AssertionError(f"{case}, {seen}{won}")
+        raise AssertionError(f"{case} {came}, {seen}{won}")
 
-    for_all(check, _images(3), st.integers(0, 1))
+    holds()

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import minigrad
-from examples.exercises.drawn import for_all
+from examples.exercises.asking import ask, cases
 from minigrad import functional as F
 from minigrad.testing.strategies import random_array, seeds
 
@@ -34,9 +34,10 @@ def scores_may_be_large(answer) -> None:
 
     def check(scores: list[int], y: int, why: str = "") -> None:
         z, y = np.array(scores, np.float64), y % len(scores)
-        got, want = float(answer(z.copy(), y)), F.cross_entropy(minigrad.tensor(z), y).item()
+        case = f"for scores {scores} and class {y}"
+        got, want = float(ask(answer, case, z, y)), F.cross_entropy(minigrad.tensor(z), y).item()
         assert math.isclose(got, want, rel_tol=1e-7, abs_tol=1e-7), (
-            f"for scores {scores} and class {y} the loss is {want:.4f}; yours is {got:.4f}{why}"
+            f"{case} the loss is {want:.4f}; yours is {got:.4f}{why}"
         )
 
     check([0, 0], 0, ": two equal scores make two equal probabilities, and −log ½ is 0.6931")
@@ -48,7 +49,12 @@ def scores_may_be_large(answer) -> None:
         "log(a/b) = log a − log b. (A small number added to p only hides it: it bounds the loss.)"
     )
     check([0, 1000], 0, small)
-    for_all(check, SCORES, st.integers(0, 3))
+
+    @cases(count=40, scores=SCORES, y=st.integers(0, 3))
+    def holds(scores: list[int], y: int) -> None:
+        check(scores, y)
+
+    holds()
 
 
 def what_was_said_minus_what_is_true(answer) -> None:
@@ -64,12 +70,14 @@ def what_was_said_minus_what_is_true(answer) -> None:
     AssertionError
     """
 
-    def check(rows: int, classes: int, seed: int) -> None:
+    @cases(count=40, rows=st.integers(1, 3), classes=st.integers(2, 4), seed=seeds())
+    def holds(rows: int, classes: int, seed: int) -> None:
         z = np.round(random_array((rows, classes), "normal", np.float64, seed), 1)
         y = np.random.default_rng(seed).integers(0, classes, rows)
         leaf = minigrad.tensor(z, requires_grad=True)
         F.cross_entropy(leaf, y).backward()
-        want, got = leaf.grad.data, np.asarray(answer(z.copy(), y.copy()))
+        case = f"for z =\n{z}\nand classes {y}"
+        want, got = leaf.grad.data, np.asarray(ask(answer, case, z, y))
         assert got.shape == z.shape, f"z has shape {z.shape}, your gradient {got.shape}"
         if np.allclose(got, want, rtol=1e-6, atol=1e-9):
             return
@@ -84,9 +92,9 @@ def what_was_said_minus_what_is_true(answer) -> None:
             why = "every row adds up to 0, since a constant added to all its scores changes nothing"
         else:
             why = "it is p − q, divided by the number of rows"
-        raise AssertionError(f"for z =\n{z}\nand classes {y} the gradient is\n{want}\n{why}")
+        raise AssertionError(f"{case} the gradient is\n{want}\n{why}")
 
-    for_all(check, st.integers(1, 3), st.integers(2, 4), seeds())
+    holds()
 
 
 def probabilities_share_one_sum(answer) -> None:
@@ -102,12 +110,14 @@ def probabilities_share_one_sum(answer) -> None:
     AssertionError
     """
 
-    def check(classes: int, seed: int) -> None:
+    @cases(count=40, classes=st.integers(2, 4), seed=seeds())
+    def holds(classes: int, seed: int) -> None:
         z, g = (np.round(random_array((classes,), seed=seed + i), 1) for i in range(2))
         leaf = minigrad.tensor(z, requires_grad=True)
         p = F.softmax(leaf, axis=0)
         p.backward(g)
-        got, want = np.asarray(answer(p.data.copy(), g.copy())), leaf.grad.data
+        case = f"for p = {p.data} and g = {g}"
+        got, want = np.asarray(ask(answer, case, p.data, g)), leaf.grad.data
         assert got.shape == z.shape, f"z has shape {z.shape}, your gradient {got.shape}"
         if np.allclose(got, want, rtol=1e-6, atol=1e-9):
             return
@@ -120,6 +130,6 @@ def probabilities_share_one_sum(answer) -> None:
             )
         else:
             why = "it adds up to 0, but the wrong things are in it"
-        raise AssertionError(f"for p = {p.data} and g = {g} the gradient is {want}; {why}")
+        raise AssertionError(f"{case} the gradient is {want}; {why}")
 
-    for_all(check, st.integers(2, 4), seeds())
+    holds()

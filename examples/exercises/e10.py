@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import minigrad
-from examples.exercises.drawn import for_all
+from examples.exercises.asking import cases
 from minigrad import functional as F
 from minigrad.testing.strategies import random_array, seeds
 
@@ -26,7 +26,8 @@ def differences_are_taken_well(answer) -> None:
     AssertionError
     """
 
-    def check(shape: tuple[int, ...], seed: int) -> None:
+    @cases(count=40, shape=st.sampled_from([(1,), (2,), (2, 3)]), seed=seeds())
+    def holds(shape: tuple[int, ...], seed: int) -> None:
         x, c = (np.round(random_array(shape, seed=seed + i), 1) for i in range(2))
         c = c + 2
 
@@ -53,7 +54,7 @@ def differences_are_taken_well(answer) -> None:
             why = "move one number of x at a time, and only that one"
         raise AssertionError(f"for f = Σ c·exp(x/2), x = {x} and c = {c} it is {want}; {why}")
 
-    for_all(check, st.sampled_from([(1,), (2,), (2, 3)]), seeds())
+    holds()
 
 
 # -- forward, backward, and what is wrong with that --------------------------------------------

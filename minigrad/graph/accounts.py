@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from minigrad.graph.recorded import bytes_text, shape_text
-from minigrad.graph.svg import escape
+from minigrad.graph.tables import table
 
 HEADINGS = (
     "operations", "multiply-adds forward", "backward", "bytes of outputs", "kept", "time forward",
@@ -167,7 +167,7 @@ class Ledger:
         from rich.markup import escape as plain
         from rich.table import Table
 
-        made = Table(title=f"{self.model}, by {what}", caption=self.note)
+        made = Table(title=plain(f"{self.model}, by {what}"), caption=self.note)
         made.add_column(what, no_wrap=True)
         for heading in HEADINGS:
             made.add_column(heading, justify="right")
@@ -222,22 +222,14 @@ class Ledger:
         from rich.console import Console
 
         text = io.StringIO()
-        Console(file=text, width=140).print(self.table())
+        # In a notebook rich would show the table there and then, and leave the text empty.
+        Console(file=text, width=140, force_jupyter=False).print(self.table())
         return text.getvalue()
 
     def _repr_html_(self) -> str:
         rows = [*self.by("stage"), ("total", self.total)]
-        head = "".join(f"<th>{escape(heading)}</th>" for heading in ("stage", *HEADINGS))
-        body = "".join(
-            f'<tr><td style="text-align:left">{escape(name)}</td>'
-            + "".join(f"<td>{cell}</td>" for cell in self._cells(account))
-            + "</tr>"
-            for name, account in rows
-        )
-        return (
-            f"<table><caption>{escape(self.model)}: {escape(self.note)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        cells = [[name, *self._cells(account)] for name, account in rows]
+        return table(("stage", *HEADINGS), cells, f"{self.model}: {self.note}")
 
 
 def added(accounts: Sequence[Account]) -> Account:

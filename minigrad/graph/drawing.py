@@ -1,5 +1,7 @@
 """`draw`: the recorded graph of a tensor, as a picture, as DOT, and in words."""
 
+import base64
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -66,7 +68,22 @@ class Drawing:
         return str(getattr(self, self.format))
 
     def __repr__(self) -> str:
-        return self.text if self.format == "text" else f"<Drawing: {self.title}; {self.note}>"
+        return f"<Drawing: {self.title}; {self.note}>" if self.format == "svg" else str(self)
+
+    def _repr_html_(self) -> str | None:
+        # JupyterLab shows an SVG as an image, in which a click does nothing, and trips over links
+        # of an SVG that stands in the page. In a frame it is a page of its own.
+        if self.format != "svg" or "<a href=" not in self.svg:
+            return None
+        size = re.search(r' width="(\d+)" height="(\d+)"', self.svg)
+        assert size is not None
+        fitting = self.svg.replace(size[0], "", 1)  # as large as the frame
+        encoded = base64.b64encode(fitting.encode("utf-8", "replace")).decode()
+        return (
+            f'<iframe src="data:image/svg+xml;base64,{encoded}" '
+            'title="a drawn graph, in which modules unfold by a click" style="border:0;width:100%;'
+            f'max-width:{size[1]}px;height:auto;aspect-ratio:{size[1]}/{size[2]}"></iframe>'
+        )
 
     def _repr_svg_(self) -> str | None:
         return self.svg if self.format == "svg" else None

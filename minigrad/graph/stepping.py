@@ -20,6 +20,7 @@ from minigrad.autograd import Array, Leaf, Node, Variable, Vjp
 from minigrad.graph.drawing import Drawing, draw
 from minigrad.graph.modules import Calls, module_of
 from minigrad.graph.recorded import Entry, Recorded, read, shape_text
+from minigrad.graph.tables import table
 from minigrad.graph.watching import check_alive, rules_wrapped, seed, stand_ins
 from minigrad.nn import Module
 from minigrad.tensor import Tensor
@@ -83,21 +84,23 @@ class Frame(NamedTuple):
     waiting: tuple[Entry, ...]
     earlier: Array | None = None
 
-    def __str__(self) -> str:
+    def told(self) -> tuple[str, str, str, list[str]]:
+        """Say in words whose turn it is, what arrived, from where, and where it goes."""
         source = "given" if not self.arrivals else f"sum of {self.arrivals}"
         if self.arrivals == 1:
             source = "from its only use"
-        lines = [
-            f"{self.number}. {self.entry.label}",
-            f"   gradient {describe(self.gradient)}, {source}",
-        ]
-        lines += [f"   {handed}" for handed in self.handed]
+        onward = [str(handed) for handed in self.handed]
         if isinstance(self.entry.node, Leaf):
             how = "first arrival" if self.earlier is None else (
                 f"added to {describe(self.earlier)} of an earlier backward"
             )  # fmt: skip
-            lines.append(f"   rests in {self.entry.label}.grad: {how}")
-        return "\n".join(lines)
+            onward.append(f"rests in {self.entry.label}.grad: {how}")
+        return self.entry.label, describe(self.gradient), source, onward
+
+    def __str__(self) -> str:
+        label, gradient, source, onward = self.told()
+        lines = [f"{self.number}. {label}", f"gradient {gradient}, {source}", *onward]
+        return "\n   ".join(lines)
 
 
 class Steps:
@@ -130,6 +133,14 @@ class Steps:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.frames))
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for frame in self.frames:
+            label, gradient, source, onward = frame.told()
+            rows.append((str(frame.number), label, gradient, source, "\n".join(onward)))
+        headings = "turn", "whose", "gradient", "which is", "where it goes"
+        return table(headings, rows, words=len(headings))
 
     def draw(self, k: int, **options: Any) -> Drawing:
         """Draw the graph with the node of frame `k` standing out, and say what it does.

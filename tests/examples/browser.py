@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from examples.gallery import BROWSERS
+
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 PICTURES = "MICROSCOPE_SCREENSHOTS"  # a folder to keep screenshots in
 
 
@@ -25,9 +26,9 @@ PICTURES = "MICROSCOPE_SCREENSHOTS"  # a folder to keep screenshots in
 def browser() -> Iterator[Any]:
     """Start the browser, or skip the test and say what is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
-        pytest.skip(f"there is no browser: none of {', '.join(NAMES)} is on the path")
+        pytest.skip(f"there is no browser: none of {', '.join(BROWSERS)} is on the path")
     with playwright.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield started

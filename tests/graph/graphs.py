@@ -1,4 +1,6 @@
-"""Graphs to draw and to walk: random ones, and small networks."""
+"""Graphs to draw and to walk: random ones, and small networks; and how to read what is shown."""
+
+from html.parser import HTMLParser
 
 import numpy as np
 from hypothesis import strategies as st
@@ -62,3 +64,14 @@ def images(grad=True):
     """Make a batch for `Net`."""
     rng = np.random.default_rng(0)
     return minigrad.tensor(rng.standard_normal((2, 1, 4, 4), dtype=np.float32), requires_grad=grad)
+
+
+def read_html(page):
+    """Read a piece of a page: its elements, each with its attributes, and its texts."""
+    elements, texts = [], []
+    reader = HTMLParser()
+    reader.handle_starttag = lambda tag, attributes: elements.append((tag, dict(attributes)))
+    reader.handle_data = texts.append
+    reader.feed(page)
+    reader.close()
+    return elements, texts

@@ -1,5 +1,6 @@
 """Drawings: everything once, well-formed whatever things are called, clear where they cannot be."""
 
+import base64
 import re
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ from examples import graphs as examples
 from minigrad import graph, nn
 from minigrad.graph.placing import plan
 from minigrad.graph.scene import PORT
-from tests.graph.graphs import STEPS, Net, computed, images, leaves
+from tests.graph.graphs import STEPS, Net, computed, images, leaves, read_html
 
 SVG = "{http://www.w3.org/2000/svg}"
 FOLDS = st.sampled_from(
@@ -336,9 +337,31 @@ def test_formats_and_files(tmp_path):
         drawing.save(path)
         assert path.read_text() == str(drawing)
         assert (drawing._repr_svg_() is None) == (format != "svg")
-    assert repr(graph.draw(x * 2)).startswith("<Drawing: The graph behind multiply")
+        shown = f"<Drawing: {drawing.title}; {drawing.note}>" if format == "svg" else str(drawing)
+        assert repr(drawing) == shown
     with pytest.raises(ValueError, match=r"must end in \.svg, \.dot, \.gv, \.txt, got"):
         drawing.save(tmp_path / "graph.png")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_notebook_shows_what_unfolds_in_a_frame(name):
+    drawing = network(title=name)
+    (((tag, attributes),), texts) = read_html(drawing._repr_html_())
+    assert (tag, texts) == ("iframe", [])
+    assert not set(attributes) - {"src", "title", "style"}
+    kind, _, encoded = attributes["src"].partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    framed, alone = ElementTree.fromstring(base64.b64decode(encoded)), parsed(drawing)
+    width, height = alone.attrib.pop("width"), alone.attrib.pop("height")
+    assert ElementTree.tostring(framed) == ElementTree.tostring(alone)  # but as large as its frame
+    assert f"max-width:{width}px;" in attributes["style"]
+    assert f"aspect-ratio:{width}/{height}" in attributes["style"]
+
+
+def test_what_cannot_unfold_needs_no_frame():
+    assert network(fold=False)._repr_html_() is None
+    for format in ("dot", "text"):
+        assert network(format=format)._repr_html_() is network(format=format)._repr_svg_() is None
 
 
 def test_deep_graphs_are_drawn():

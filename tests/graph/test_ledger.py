@@ -15,7 +15,7 @@ from minigrad import functional as F
 from minigrad import graph, nn
 from minigrad.graph.counting import kept_arrays, multiply_adds
 from tests.googlenet.tiny import narrow_networks
-from tests.graph.graphs import Net, images
+from tests.graph.graphs import Net, images, read_html
 
 
 @pytest.fixture(autouse=True)
@@ -195,8 +195,39 @@ def test_as_data_as_text_and_in_a_notebook():
     assert sum(row["forward_adds"] for row in told["rows"]) == told["total"]["forward_adds"]
     assert sum(row["kept_bytes"] for row in told["by_branch"]) == costs.total.kept_bytes
     assert "total" in str(costs)
-    assert "<td" in costs._repr_html_()
-    assert costs.__rich__().title == "Net, by stage"
+    assert str(costs.__rich__().title) == "Net, by stage"
+    elements, texts = read_html(costs._repr_html_())
+    stages = costs.by("stage")
+    assert sum(tag == "tr" for tag, _ in elements) == 1 + len(stages) + 1
+    assert [text for text in texts if text in {name for name, _ in stages}] == [
+        s for s, _ in stages
+    ]
+    assert f"{costs.total.forward_adds:,}" in texts
+
+
+def test_names_in_a_notebook_are_only_text():
+    name = "<script>alert(1)</script>&lt;"
+
+    class Hostile(nn.Module):
+        def __init__(self):
+            setattr(self, name, nn.Linear(2, 1))
+
+        def forward(self, x):
+            return getattr(self, name)(x)
+
+    Hostile.__name__ = "[bold]<b>"
+    costs = graph.ledger(Hostile(), np.ones((3, 2), np.float32), rounds=1)
+    elements, texts = read_html(costs._repr_html_())
+    assert {tag for tag, _ in elements} == {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert name in texts
+    assert f"[bold]<b>: {costs.note}" in texts
+    assert "[bold]<b>, by stage" in str(costs)
+
+
+def test_printing_in_a_notebook_prints(monkeypatch):
+    costs = graph.ledger(Net(), images(), rounds=1)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert "total" in str(costs)
 
 
 @pytest.mark.parametrize(

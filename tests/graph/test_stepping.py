@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad import graph
-from tests.graph.graphs import STEPS, Net, computed, images, leaves
+from tests.graph.graphs import STEPS, Net, computed, images, leaves, read_html
 
 
 @given(STEPS, st.integers(0, 99))
@@ -174,6 +174,19 @@ def test_a_frame_can_be_drawn():
     assert f"Step 2 of {len(stepped)}" in drawn
     assert "from its only use" in drawn
     assert ">a name<" in graph.step(x * 2, np.ones(3), names={"a name": x}).draw(0).svg
+
+
+def test_a_notebook_shows_a_table():
+    name = "<img src=x onerror=alert(1)>&amp;"
+    x = minigrad.tensor(2.0, requires_grad=True)
+    stepped = graph.step(x * x + x, names={name: x})
+    elements, texts = read_html(stepped._repr_html_())
+    assert {tag for tag, _ in elements} == {"table", "thead", "tbody", "tr", "th", "td", "br"}
+    assert sum(tag == "tr" for tag, _ in elements) == 1 + len(stepped)
+    assert texts[-4:] == [name, "5", "sum of 3", f"rests in {name}.grad: first arrival"]
+    for frame in stepped:
+        assert frame.entry.label in texts
+        assert {str(handed) for handed in frame.handed} <= set(texts)
 
 
 def walked(node):

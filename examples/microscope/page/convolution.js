@@ -85,8 +85,8 @@ function renderImage(shown) {
   const ring = g.padding === 0 ? "no padding" : g.padding === 1 ? "1 ring of zeros"
     : `${g.padding} rings of zeros`;
   byId("image-title").textContent = backward() ? "Gradient of the image" : "Image";
-  byId("image-says").textContent = backward()
-    ? `${many} of ${g.count} windows added` : `${g.side} × ${g.side}, ${ring}`;
+  byId("image-says").textContent = !backward() ? `${g.side} × ${g.side}, ${ring}`
+    : `${many} of ${g.count} windows added${counts ? "" : "; in a corner: how many at a pixel"}`;
   const l = what === "output" ? at : -1;
   grids.image.show({
     side, before: g.padding, after: g.padding, kind: backward() ? (counts ? "count" : "signed") : "grey",
@@ -120,7 +120,7 @@ function renderOutput(shown) {
   const { g, out, gradient } = shown, { what, at } = conv.followed;
   const size = `${g.out} × ${g.out}`;
   byId("output-title").textContent = backward() ? "Gradient from above" : "Output";
-  byId("output-says").textContent = backward() ? `${size}, one for each output pixel` : size;
+  byId("output-says").textContent = `${size}: orange above 0, blue below`;
   const met = new Set(what === "pixel" ? windowsOf(at, shown).map(([l]) => l) : []);
   const values = backward() ? gradient : out;
   grids.output.show({
