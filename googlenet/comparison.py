@@ -46,9 +46,14 @@ class Compared:
     tested: int | None
 
     @property
+    def accuracies(self) -> list[float]:
+        """The test accuracy of each epoch; of the averaged weights, if the recipe averages them."""
+        return [row.get("test_accuracy_averaged", row["test_accuracy"]) for row in self.epochs]
+
+    @property
     def best(self) -> float:
-        """The highest test accuracy of any epoch."""
-        return max(row["test_accuracy"] for row in self.epochs)
+        """The highest of them."""
+        return max(self.accuracies)
 
     @property
     def last(self) -> dict[str, float]:
@@ -57,8 +62,8 @@ class Compared:
 
     @property
     def accuracy(self) -> float:
-        """The last test accuracy; of the averaged weights, if the recipe averages them."""
-        return self.last.get("test_accuracy_averaged", self.last["test_accuracy"])
+        """The last of them."""
+        return self.accuracies[-1]
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -127,12 +132,16 @@ class Comparison:
         return f"{name}: {', '.join(told)}" if 0 < len(told) <= 2 else name
 
     def table(self) -> bytes:
-        """Return the table as a CSV file."""
-        text = io.StringIO()
-        rows = [
-            {**row, **self.settings(i), "interval": _bounds(row["interval"])}
-            for i, row in enumerate(run.to_dict() for run in self.runs)
-        ]
+        """Return the table as a CSV file: what each ended with, then the settings that differ.
+
+        A setting that is called as a column of the first, as epochs are, has ``recipe_`` before it.
+        """
+        text, rows = io.StringIO(), []
+        for i, run in enumerate(self.runs):
+            row = run.to_dict()
+            row["interval"] = _bounds(row["interval"])
+            settings = self.settings(i).items()
+            rows.append({**row, **{f"recipe_{n}" if n in row else n: v for n, v in settings}})
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -184,7 +193,10 @@ def _open(path: Path, run: Run) -> Compared:
     missing = {"loss_logits", "train_accuracy", "test_loss"} - set(rows[0])
     if missing:
         raise ValueError(f"its {METRICS} has no {', '.join(sorted(missing))}")
-    settings = asdict(recipe) | {n: config["asked"].get(o) for o, n in ASKED.items()}
+    settings = {"recipe": recipe.name, **asdict(recipe)} | {
+        n: config["asked"].get(o) for o, n in ASKED.items()
+    }
+    del settings["name"]  # which is that of the recipe
     return Compared(
         path.name, path, run, settings, rows, str(config["fingerprints"].get("test")),
         pictures_of_test(path),

@@ -32,8 +32,9 @@ def draw_comparison(comparison: Comparison) -> bytes:
         left.plot(
             x, _finite([row["loss_logits"] for row in run.epochs]), ls=line, alpha=0.35, **style
         )
-        y = [row["test_accuracy"] for row in run.epochs]
-        right.plot(x, y, ls=line, marker="." if len(x) < 40 else None, label=label, **style)
+        right.plot(
+            x, run.accuracies, ls=line, marker="." if len(x) < 40 else None, label=label, **style
+        )
         if run.interval:
             place = run.last["epoch"] + widest * 0.012 * (i + 1)
             low, high = run.interval

@@ -18,12 +18,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from googlenet.recipes import Recipe, changed
+from googlenet.recipes import OF_GOOGLENET, Recipe, changed
 from minigrad import nn
 from minigrad.data import Compose, Normalize, ToFloat, Transform
 
 BACKBONE = "backbone"
-SHAPING = ("architecture", "dialect", "variant", "stages", "batch_norm")  # what weights need to fit
+SHAPING = ("architecture", *OF_GOOGLENET)  # what weights need to fit
 TAKEN = (*SHAPING, "aux_heads", "dropout", "aux_dropout", "image_size")
 
 

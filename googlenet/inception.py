@@ -3,8 +3,6 @@
 from inspect import signature
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from googlenet import architecture
 from googlenet.architecture.design import chosen
 from googlenet.model import GoogLeNet, Network
@@ -35,13 +33,11 @@ class InceptionBN(Network):
     num_classes, in_channels
         As in `Network`.
     image_size : int
-        A multiple of 32: maps of odd sides do not fit through 3c and 4e, but for a single pixel.
-    aux_heads : bool
-        For the sake of what takes every network: it has none.
-    dropout : float, optional
-        None: nothing is dropped.
-    init, generator
-        As in `Network`.
+        From one below a multiple of 32 to six above it: maps of odd sides do not fit through 3c
+        and 4e. From 32 on.
+    **options
+        As in `Network`, all but `design`. There are no auxiliary heads, and nothing is dropped
+        unless it is asked for.
 
     Examples
     --------
@@ -53,20 +49,10 @@ class InceptionBN(Network):
     outputs = InceptionBNOutputs
 
     def __init__(
-        self,
-        num_classes: int = 1000,
-        in_channels: int = 3,
-        image_size: int = 224,
-        aux_heads: bool = True,
-        dropout: float | None = None,
-        aux_dropout: float | None = None,
-        init: str | None = None,
-        generator: np.random.Generator | None = None,
+        self, num_classes: int = 1000, in_channels: int = 3, image_size: int = 224, **options: Any
     ) -> None:
-        super().__init__(
-            architecture.inception_bn(), num_classes, in_channels, image_size, aux_heads, dropout,
-            aux_dropout, init, generator,
-        )  # fmt: skip
+        design = architecture.inception_bn()
+        super().__init__(design, num_classes, in_channels, image_size, **options)
 
 
 class InceptionV3(Network):
@@ -79,10 +65,8 @@ class InceptionV3(Network):
     image_size : int
         From 75 pixels on; from 299 on with the auxiliary head, whose 5×5 convolution takes what is
         left of 17×17 maps.
-    aux_heads, dropout, init, generator
-        As in `Network`.
-    aux_dropout : float, optional
-        For the sake of what takes every network: nothing is dropped in the auxiliary head.
+    **options
+        As in `Network`, all but `design`. Nothing is dropped in the auxiliary head.
 
     Examples
     --------
@@ -94,20 +78,10 @@ class InceptionV3(Network):
     outputs = InceptionV3Outputs
 
     def __init__(
-        self,
-        num_classes: int = 1000,
-        in_channels: int = 3,
-        image_size: int = 299,
-        aux_heads: bool = True,
-        dropout: float | None = None,
-        aux_dropout: float | None = None,
-        init: str | None = None,
-        generator: np.random.Generator | None = None,
+        self, num_classes: int = 1000, in_channels: int = 3, image_size: int = 299, **options: Any
     ) -> None:
-        super().__init__(
-            architecture.inception_v3(), num_classes, in_channels, image_size, aux_heads, dropout,
-            aux_dropout, init, generator,
-        )  # fmt: skip
+        design = architecture.inception_v3()
+        super().__init__(design, num_classes, in_channels, image_size, **options)
 
 
 NETWORKS: dict[str, type[Network]] = {
@@ -137,7 +111,8 @@ def build(architecture: str = "googlenet", **options: Any) -> Network:
     'inception_5b'
     """
     kind = chosen("architecture", architecture, NETWORKS)
-    known = signature(kind).parameters
+    own, shared = (list(signature(each).parameters) for each in (kind, Network))
+    known = [name for name in dict.fromkeys(own + shared) if name not in ("design", "options")]
     unknown = [name for name in options if name not in known]
     if unknown:
         raise ValueError(

@@ -262,6 +262,8 @@ class GoogLeNet(Network):
     batch_norm : bool, optional
         Normalise every convolution's output over the batch, instead of LRN after the first two.
         None: as the dialect does; the paper's network does not.
+    lrn : bool
+        Whether that LRN is there, where nothing else normalises.
     generator : numpy.random.Generator, optional
     dialect : {"paper", "torchvision", "cifar"}
     variant : {"googlenet", "naive", "long", "short", "short2", "short3", "short4"}
@@ -296,8 +298,9 @@ class GoogLeNet(Network):
         variant: str = "googlenet",
         stages: str | Any | None = None,
         init: str | None = None,
+        lrn: bool = True,
     ) -> None:
-        design = architecture.design(dialect, variant, stages, batch_norm)
+        design = architecture.design(dialect, variant, stages, batch_norm, lrn)
         super().__init__(
             design, num_classes, in_channels, image_size, aux_heads, dropout, aux_dropout, init,
             generator,

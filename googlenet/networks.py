@@ -10,7 +10,7 @@ from typing import Any
 from googlenet.architecture import DIALECTS, VARIANTS, read_stages
 from googlenet.inception import NETWORKS, build
 from googlenet.model import GoogLeNet, Network
-from googlenet.run_folder import CONFIG, MODEL, RunFolder, load_model, network
+from googlenet.run_folder import AVERAGED, CONFIG, MODEL, RunFolder, load_model, network
 
 LATER = [name for name in NETWORKS if name != "googlenet"]
 SWITCHES = {"+bn": True, "-bn": False}
@@ -74,7 +74,9 @@ def named(
 def is_run(name: str) -> bool:
     """Tell whether a name is the path of a run."""
     path = Path(name)
-    return path.name == MODEL or any((path / file).is_file() for file in (CONFIG, MODEL))
+    return path.name in (MODEL, AVERAGED) or any(
+        (path / file).is_file() for file in (CONFIG, MODEL)
+    )
 
 
 def stages_named(text: str) -> str:
@@ -84,7 +86,7 @@ def stages_named(text: str) -> str:
 
 def _of_run(path: Path) -> Network:
     """Build the network of a run; of one that is not finished, with its first weights."""
-    if path.name == MODEL or (path / MODEL).is_file():
+    if path.name in (MODEL, AVERAGED) or (path / MODEL).is_file():
         return load_model(path).net
     folder = RunFolder(path)
     config = folder.config()

@@ -4,7 +4,9 @@ What the hyperparameters are called in `Recipe` and in `minigrad.optim`, and wha
 translated here and nowhere else.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from googlenet.recipes import Recipe
 from minigrad import nn, optim
 
 BIAS = ".bias"
+MOST_STEPS = 1e15  # of a training: where floats still count by ones
 
 
 def groups(net: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -87,6 +90,8 @@ def schedule_for(recipe: Recipe, optimizer: optim.Optimizer, per_epoch: int) -> 
         If the schedule does not fit into so many steps.
     """
     unit = per_epoch if recipe.schedule_unit == "epochs" else 1
+    for name in ("warmup_epochs", "schedule_length", "step_size"):
+        _check_countable(name, getattr(recipe, name) * per_epoch)
     total, warmup = recipe.epochs * per_epoch, recipe.warmup_steps(per_epoch)
     length = round(recipe.schedule_length * unit) or total
     match recipe.schedule:
@@ -97,15 +102,47 @@ def schedule_for(recipe: Recipe, optimizer: optim.Optimizer, per_epoch: int) -> 
         case "exponential":
             return optim.ExponentialLR(optimizer, recipe.gamma ** (1 / unit), warmup)
         case "multistep":
-            milestones = sorted({max(1, round(each * unit)) for each in recipe.milestones})
+            milestones = _milestones(recipe.milestones, unit)
             return optim.MultiStepLR(optimizer, milestones, recipe.gamma, warmup)
         case "step":
             size = float(recipe.step_size * unit)
             if size.is_integer() and not recipe.step_offset:
                 return optim.StepLR(optimizer, int(size), recipe.gamma, warmup)
+            if size < 1:  # several falls in a step
+                falling = _Falling(size, recipe.step_offset * unit, recipe.gamma)
+                return optim.LambdaLR(optimizer, falling, warmup)
             falls = [warmup + fall for fall in _falls(size, recipe.step_offset * unit, total)]
             return optim.MultiStepLR(optimizer, falls, recipe.gamma, warmup)
     return optim.LambdaLR(optimizer, _constant, warmup)
+
+
+@dataclass(frozen=True)
+class _Falling:
+    """The factor after t steps: gamma ^ ⌊(t + offset) / size⌋."""
+
+    size: float
+    offset: float
+    gamma: float
+
+    def __call__(self, t: int) -> float:
+        return self.gamma ** math.floor(min((t + self.offset) / self.size, MOST_STEPS))
+
+
+def _check_countable(name: str, steps: float) -> None:
+    if steps > MOST_STEPS:
+        raise ValueError(f"{name} must be less than {MOST_STEPS:.0e} steps, got {steps:g}")
+
+
+def _milestones(given: Sequence[float], unit: int) -> list[int]:
+    """Return the steps of milestones; two cannot fall into one, where it would fall once."""
+    _check_countable("milestones", max(given) * unit)
+    steps = [max(1, round(each * unit)) for each in given]
+    if len(set(steps)) < len(steps):
+        raise ValueError(
+            f"milestones must be at least a step apart, but {', '.join(map(repr, given))} are the "
+            f"steps {', '.join(map(str, steps))}: there are {unit} in a unit of the schedule"
+        )
+    return steps
 
 
 def _falls(size: float, offset: float, total: int) -> list[int]:

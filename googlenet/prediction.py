@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from googlenet.classify import Classifier
-from googlenet.evaluation.averaging import Answer, Batches
+from googlenet.evaluation.averaging import NOT_FINITE, Answer, Batches
 from googlenet.evaluation.views import Viewer, Views
 from googlenet.pictures import reading
 from minigrad.data import Transform, read_image
@@ -93,6 +93,11 @@ def predict(
     Yields
     ------
     Prediction
+
+    Raises
+    ------
+    ValueError
+        If the network gives numbers that are not finite.
     """
     how = reading(classifier.net.image_size, classifier.net.in_channels)
     viewer = Viewer(transform, classifier.net.image_size, crops)
@@ -192,5 +197,7 @@ def _computed(classifier: Classifier, batch: list[tuple[str, Future]]) -> Iterat
     for place, (name, _) in enumerate(batch):
         if place in errors:
             yield Prediction(name, None, errors[place])
+        elif not np.isfinite(answers[place].probabilities).all():
+            raise ValueError(f"{name!r}: {NOT_FINITE}")
         else:
             yield Prediction(name, answers[place].probabilities)

@@ -69,6 +69,9 @@ class Step:
                 self.accumulator.add(len(labels))
         if len(batches) > 1:
             self.accumulator.finish()
+        if self.recipe.clip_grad_norm:
+            self.scaler.unscale_(self.optimizer)
+            optim.clip_grad_norm_(self.net.parameters(), self.recipe.clip_grad_norm)
         if self.scaler.step(self.optimizer) and self.average is not None:
             self.average.update()
         self.scaler.update()

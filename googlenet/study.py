@@ -56,6 +56,8 @@ class Study:
     published: Published | None = None
 
 
+CUSTOM = "custom"  # the name of every study that somebody writes
+
 STUDIES = {
     study.name: study
     for study in (
@@ -79,8 +81,12 @@ STUDIES = {
         ),
         Study(
             "normalisation",
-            "Local response normalisation, as in the paper, or batch normalisation?",
-            (Setting("lrn", {"batch_norm": False}), Setting("batch-norm", {"batch_norm": True})),
+            "Local response normalisation, as in the paper, batch normalisation, or neither?",
+            (
+                Setting("lrn", {"batch_norm": False}),
+                Setting("batch-norm", {"batch_norm": True}),
+                Setting("neither", {"batch_norm": False, "lrn": False}),
+            ),
         ),
         Study(
             "averaging",
@@ -113,16 +119,22 @@ def custom(settings: Iterable[str], base: Iterable[str] = ()) -> Study:
     Raises
     ------
     ValueError
-        If that is none, or there are not two.
+        If that is none, there are not two, or two are the same.
     """
-    parsed = tuple(Setting(text, read_settings(text.split())) for text in settings)
-    if len({setting.label for setting in parsed}) < 2:
+    parsed = tuple(
+        Setting(" ".join(text.split()), read_settings(text.split())) for text in settings
+    )
+    different = {setting.label: setting for setting in parsed}
+    if len(different) < 2:
         raise ValueError(
             "a study needs two settings at least: --set lr=0.001 --set lr=0.0001, or the name of "
             f"one there is: {', '.join(STUDIES)}"
         )
+    if len(different) < len(parsed):
+        twice = next(s.label for s in parsed if different[s.label] is not s)
+        raise ValueError(f"the setting {twice!r} is given twice: it would count twice")
     together = read_settings(part for text in base for part in text.split())
-    return Study("custom", "Which of these settings is better?", parsed, together)
+    return Study(CUSTOM, "Which of these settings is better?", parsed, together)
 
 
 # -- what is trained -------------------------------------------------------------------------------
@@ -164,7 +176,8 @@ def plan(
     Raises
     ------
     ValueError
-        If there is no such setting, or the recipe does not take what is changed.
+        If there is no such setting, the recipe does not take what is changed, or two settings would
+        have one folder.
     """
     labels = [setting.label for setting in study.settings]
     for label in only:
@@ -182,7 +195,20 @@ def plan(
         for seed in range(own.seed, own.seed + seeds):
             path = folder / f"{_slug(setting.label)}-seed{seed}"
             planned.append(Planned(setting, seed, replace(own, seed=seed), path))
+    _check_folders(planned)
     return planned
+
+
+def _check_folders(planned: Sequence[Planned]) -> None:
+    """Refuse two trainings in one folder: the second would be taken for done."""
+    known: dict[Path, Planned] = {}
+    for each in planned:
+        other = known.setdefault(each.path, each)
+        if other is not each:
+            raise ValueError(
+                f"the settings {other.setting.label!r} and {each.setting.label!r} would both be "
+                f"trained in {str(each.path)!r}: study one of them"
+            )
 
 
 def _slug(label: str) -> str:

@@ -74,7 +74,7 @@ def rows(net: Network) -> tuple[list[Row], list[Row]]:
             heads.append(_head(net, step))
     channels = steps[-1].out_channels
     stages.append(Row("average pool", (channels, 1, 1), 0, 0, FLOAT * channels))
-    stages.append(Row("dropout", (channels,), 0, 0, FLOAT * channels))
+    stages.append(Row("dropout", (channels,), 0, 0, FLOAT * channels if net.dropout.p else 0))
     weights = net.classifier.weight.size
     stages.append(
         Row(
@@ -123,9 +123,7 @@ def printed(net: Network) -> dict[str, Printed]:
 
 def _stage(net: Network, step: Step) -> Row:
     layers = list(architecture.placed(step.stage, step.in_channels, step.in_size))
-    # Every convolution gives its sums and their ReLU, and in between what batch norm makes of them.
-    arrays = 3 if net.batch_norm else 2
-    numbers = 0
+    arrays, numbers = _arrays_of_convolution(net), 0
     for layer in layers:
         conv = isinstance(layer.layer, Conv)
         channels = layer.layer.out_channels if isinstance(layer.layer, Conv) else layer.in_channels
@@ -140,6 +138,14 @@ def _stage(net: Network, step: Step) -> Row:
         sum(map(multiply_adds, layers)),
         FLOAT * numbers,
     )
+
+
+def _arrays_of_convolution(net: Network) -> int:
+    """Return how many arrays a convolution gives: with batch norm its sums, these, and their ReLU.
+
+    Without, ReLU is applied to the sums in place: there is one.
+    """
+    return 3 if net.batch_norm else 1
 
 
 def _concatenated(stage: Stage, channels: int, size: int) -> int:
@@ -167,10 +173,13 @@ def _head(net: Network, step: Step) -> Row:
         placed = next(architecture.placed(conv, channels, side))
         adds += multiply_adds(placed)
         channels, side = conv.out_channels, placed.out_size
-        numbers += 2 * channels * side**2
-    if head.fc is not None:
+        numbers += _arrays_of_convolution(net) * channels * side**2
+    if head.fc is None:
+        numbers += channels  # averaged
+    else:
         adds += head.fc.weight.size
-        numbers += 3 * head.fc.out_features
+        numbers += channels * side**2  # flattened: in memory channels come last, so it is a copy
+        numbers += (3 if head.dropout.p else 2) * head.fc.out_features
     return Row(head.row.name, (net.num_classes,), _parameters(head), adds, FLOAT * numbers)
 
 

@@ -220,7 +220,7 @@ def from_torchvision(state: Mapping[str, np.ndarray]) -> tuple[Network, Theirs]:
     theirs = recognise(state)
     given = {name: array for name, array in state.items() if not name.endswith(COUNTED)}
     fc = given.get("fc.weight")
-    if fc is None or fc.ndim != 2 or fc.shape[0] < 1:
+    if fc is None or fc.ndim != 2 or fc.size == 0:
         found = "is missing" if fc is None else f"has shape {fc.shape}"
         raise ValueError(f"fc.weight {found}; (classes, features) was needed")
     heads = any(name.startswith(theirs.aux) for name in given)

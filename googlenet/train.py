@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import minigrad
+from googlenet import architecture
 from googlenet.finetuning import freeze, keep_statistics
 from googlenet.model import Network, in_precision
 from googlenet.optimization import average_for, groups, optimizer_for, schedule_for
@@ -103,6 +104,12 @@ class Training:
         Of the weights, if the recipe wants one.
     transform : Compose
         What pictures go through in use, from bytes to what the network takes.
+
+    Raises
+    ------
+    ValueError
+        If the recipe does not fit these pictures: a batch of one that could not be normalised, a
+        schedule that does not fit into the steps, patterns that freeze nothing, or everything.
     """
 
     def __init__(
@@ -127,6 +134,7 @@ class Training:
             test, 4 * recipe.batch_size, transform=self.transform, **reading
         )
         freeze(net, recipe.freeze)
+        _check_smallest_batch(net, recipe.batch_size, len(training))
         per_epoch = math.ceil(len(self.batches) / recipe.accumulate)
         self.optimizer = optimizer_for(recipe, groups(net, recipe))
         self.schedule = schedule_for(recipe, self.optimizer, per_epoch)
@@ -308,6 +316,48 @@ class Training:
             raise ValueError(
                 f"Training: the state is not that of a training ({type(error).__name__}: {error})"
             ) from None
+
+
+def _check_smallest_batch(net: Network, batch_size: int, pictures: int) -> None:
+    """Refuse batches that batch normalisation would fail on at the end of the first epoch.
+
+    A single picture whose maps are 1×1 has one value for each channel, and no variance. (In PyTorch
+    a loader is told to drop such a batch; here every picture is learned from.)
+    """
+    smallest = min(batch_size, pictures % batch_size or batch_size)
+    layer = _normalised_pixel(net) if smallest == 1 else None
+    if layer is None:
+        return
+    fitting = [size for size in range(2, pictures + 1) if pictures % size != 1]
+    near = min(fitting, key=lambda size: abs(size - batch_size), default=None)
+    cure = "at least two pictures" if near is None else f"batch_size {near}"
+    raise ValueError(
+        f"batch_size: of {pictures} pictures in batches of {batch_size} the last has one alone, "
+        f"and batch normalisation needs more than one value for each channel: maps of {layer} are "
+        f"1×1. Take {cure}, or a larger image_size"
+    )
+
+
+def _normalised_pixel(net: Network) -> str | None:
+    """Name a layer that normalises maps of 1×1 over the batch, if there is one that is trained."""
+    design, modules = net.design, dict(net.named_modules())
+    heads = {head.name: head for head in design.heads}
+    layers: list[architecture.Placed] = []
+    for step in architecture.walk(design.stages, net.in_channels, net.image_size):
+        layers += architecture.placed(step.stage, step.in_channels, step.in_size)
+        if step.stage.name in net.heads:
+            head = heads[net.heads[step.stage.name]]
+            _, side = architecture.head_pool(head, step.out_size)
+            for conv in head.convs:
+                found = next(architecture.placed(conv, 0, side, f"{head.name}."))
+                layers.append(found)
+                side = found.out_size
+    for layer in layers:
+        norm = modules.get(f"{layer.name}.bn")
+        trained = norm is not None and any(p.requires_grad for p in norm.parameters())
+        if layer.out_size == 1 and trained:
+            return layer.name
+    return None
 
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

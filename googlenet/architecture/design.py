@@ -54,6 +54,7 @@ def design(
     variant: str = "googlenet",
     stages: str | Iterable[str] | None = None,
     batch_norm: bool | None = None,
+    lrn: bool = True,
 ) -> Architecture:
     """Describe a GoogLeNet.
 
@@ -67,6 +68,8 @@ def design(
     batch_norm : bool, optional
         Normalise every convolution's output over the batch, and leave local response normalisation
         out; or do not. None: as the dialect does.
+    lrn : bool
+        Keep the local response normalisation that the dialect has, where nothing else normalises.
 
     Raises
     ------
@@ -87,7 +90,8 @@ def design(
     norm = spoken.norm
     if batch_norm is not None:
         norm = (spoken.norm or BatchNorm()) if batch_norm else None
-    if norm is not None:
+    has_lrn = any(isinstance(stage, LRN) for stage in built)
+    if norm is not None or not lrn:
         built = tuple(stage for stage in built if not isinstance(stage, LRN))
     names = {stage.name for stage in built}
     heads = tuple(
@@ -99,6 +103,7 @@ def design(
     switched = "" if batch_norm in (None, spoken.norm is not None) else (
         ", with batch norm" if batch_norm else ", without batch norm"
     )  # fmt: skip
+    switched += ", without LRN" if has_lrn and norm is None and not lrn else ""
     return Architecture(
         f"GoogLeNet, dialect {dialect}{called}{switched}", built, heads, norm,
         spoken.bias if norm is not None else True, spoken.dropout, spoken.aux_dropout,

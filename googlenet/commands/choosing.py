@@ -21,6 +21,8 @@ from googlenet.recipes import (
 from googlenet.run_folder import Model, load_model
 from minigrad.data import DATASETS
 
+OF_PHOTOGRAPHS = ("crop", "aspect", "interpolation")  # of any size, see `googlenet.pictures`
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -71,7 +73,7 @@ class Chosen:
         else:
             # Their own values first: what was said has to be held against them.
             recipe = like_trained(recipe, start.recipe, start.transform, said)
-        _refuse_unused(recipe, said)
+        _refuse_unused(recipe, said, data)
         return cls(recipe, data, frozenset(said), free)
 
     def fitting(self, pictures: int) -> Recipe:
@@ -115,8 +117,12 @@ def _meant_for(recipe: Recipe) -> str:
     return known.data
 
 
-def _refuse_unused(recipe: Recipe, said: dict[str, Any]) -> None:
+def _refuse_unused(recipe: Recipe, said: dict[str, Any], data: str) -> None:
     unused = recipe.unused()
+    if data in DATASETS:
+        unused |= dict.fromkeys(OF_PHOTOGRAPHS, f"the pictures of {data}, which are of one size")
+    else:
+        unused["pad"] = "photographs"
     for name in said:
         if name in unused:
             raise ValueError(f"{name} changes nothing with {unused[name]}")

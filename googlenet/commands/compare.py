@@ -1,6 +1,5 @@
 """``googlenet compare``: several runs side by side."""
 
-import json
 from pathlib import Path
 
 import click
@@ -9,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from googlenet.commands.errors import FAILURE, Usage, usage
-from googlenet.commands.options import RunPath
+from googlenet.commands.options import RunPath, json_text
 from googlenet.comparison import Comparison, compare, short_value
 from googlenet.sentences import printable
 from minigrad.checkpoint import write_whole
@@ -46,7 +45,7 @@ def compare_runs(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
     with usage():
         found = compare(runs)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        click.echo(json_text(found.to_dict(), indent=2))
     elif found.runs:
         _show(Console(highlight=False), found)
         _write(output, found)

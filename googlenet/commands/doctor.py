@@ -1,6 +1,5 @@
 """``googlenet doctor``: what is wrong with a run."""
 
-import json
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from googlenet.commands.errors import usage
-from googlenet.commands.options import RunPath
+from googlenet.commands.options import RunPath, json_text
 from googlenet.doctor import Case, Finding, diagnose, open_case
 from googlenet.doctor.outside import half_width
 from googlenet.sentences import printable
@@ -51,7 +50,7 @@ def doctor(run: Path, pictures: bool, as_json: bool) -> None:
     files = _draw(case, findings) if pictures else []
     ill = any(finding.ill for finding in findings)
     if as_json:
-        click.echo(json.dumps(_facts(case, findings, files), indent=2))
+        click.echo(json_text(_facts(case, findings, files), indent=2))
     else:
         _show(Console(highlight=False), case, findings, files)
     raise SystemExit(ILL if ill else 0)
@@ -69,9 +68,9 @@ def _draw(case: Case, findings: list[Finding]) -> list[Path]:
 
 
 def _facts(case: Case, findings: list[Finding], files: list[Path]) -> dict[str, Any]:
-    """Return all of it as JSON has it; numbers that JSON does not know are null."""
+    """Return all of it."""
     last = case.epochs[-1] if case.epochs else {}
-    facts = {
+    return {
         "run": str(case.path),
         "state": case.state,
         "healthy": not any(finding.ill for finding in findings),
@@ -82,7 +81,6 @@ def _facts(case: Case, findings: list[Finding], files: list[Path]) -> dict[str, 
         "findings": [finding.to_dict() for finding in findings],
         "pictures": [str(file) for file in files],
     }
-    return json.loads(json.dumps(facts), parse_constant=lambda name: None)
 
 
 def _show(console: Console, case: Case, findings: list[Finding], files: list[Path]) -> None:

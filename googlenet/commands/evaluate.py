@@ -17,9 +17,9 @@ from googlenet.commands.errors import Usage, usage
 from googlenet.commands.evaluation_files import said, write
 from googlenet.commands.options import RunPath, computing, cropping, load
 from googlenet.commands.session import saying_how_to_go_on
-from googlenet.commands.tested import Contestant, Examined, other, own, same_classes
+from googlenet.commands.tested import Contestant, Examined, Named, other, own, same_classes
 from googlenet.evaluation import Evaluation, Examination, Member, examine_together, sees_whole
-from googlenet.run_folder import AVERAGED
+from googlenet.run_folder import AVERAGED, MODEL
 from googlenet.sentences import printable
 from minigrad.data import DATASETS
 
@@ -47,6 +47,12 @@ Examples:
 @click.option(
     "--class-names", metavar="FILE", help="Readable names for the folders of other data's classes."
 )
+@click.option(
+    "--ground-truth",
+    metavar="FILE",
+    help="What pictures show that lie in one folder, without folders of classes: val.txt or "
+    "LOC_val_solution.csv, as ImageNet has them.",
+)
 @cropping
 @click.option(
     "--output",
@@ -66,6 +72,7 @@ def evaluate(
     data: str | None,
     test_data: str | None,
     class_names: str | None,
+    ground_truth: str | None,
     crops: int,
     output: Path | None,
     on_error: str | None,
@@ -84,14 +91,15 @@ def evaluate(
     folder = output or _folder(runs, crops, options["averaged"])
     if folder.exists() and not folder.is_dir():
         raise Usage(f"output: a folder was needed, but this is a file: {str(folder)!r}")
-    _once(runs)
+    _once(runs, options["averaged"])
     contestants = [Contestant(run, *load(run, options)) for run in runs]
     same_classes(contestants)
-    if data is None and test_data is None:
+    named = Named(data, test_data, class_names, ground_truth)
+    if named.nothing:
         examined = own(contestants)
     else:
         with usage():
-            examined = other(data, test_data, class_names, contestants)
+            examined = other(named, contestants)
     members = [
         Member(contestant.classifier, contestant.model.transform, dataset)
         for contestant, dataset in zip(contestants, examined.datasets, strict=True)
@@ -122,11 +130,14 @@ def _folder(runs: Sequence[Path], crops: int, averaged: bool) -> Path:
     return first / "-".join(parts)
 
 
-def _once(runs: Sequence[Path]) -> None:
-    """Refuse a run that is named twice: it would count twice."""
+def _once(runs: Sequence[Path], averaged: bool) -> None:
+    """Refuse a run that is named twice, also by its file: it would count twice."""
     seen = set()
     for run in runs:
-        if (real := run.resolve()) in seen:
+        real = run.resolve()
+        if real.is_dir():
+            real /= AVERAGED if averaged else MODEL
+        if real in seen:
             raise Usage(f"the run {str(run)!r} is named twice")
         seen.add(real)
 

@@ -1,5 +1,6 @@
 """What several commands ask for, and how they speak: options, run folders."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,6 +145,17 @@ def load(run: Path, options: dict[str, Any]) -> tuple[Model, Classifier]:
         raise Usage(f"the weights in {str(run)!r} are not averaged; name the folder of the run")
     precision = options["precision"] or model.recipe.precision
     return model, Classifier(model.net.to(where), precision, options["batch_size"])
+
+
+def json_text(content: Any, **how: Any) -> str:
+    """Write what a program is told; numbers that JSON does not know, NaN among them, are null.
+
+    Examples
+    --------
+    >>> json_text({"loss": float("nan")})
+    '{"loss": null}'
+    """
+    return json.dumps(json.loads(json.dumps(content), parse_constant=lambda name: None), **how)
 
 
 def device_named(name: str) -> str:

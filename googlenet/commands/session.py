@@ -149,8 +149,9 @@ class Session:
 
     def _headline(self) -> str:
         recipe, cpu = self.training.recipe, self.where == "cpu"
+        name = recipe.design().name.split(",")[0]
         return (
-            f"GoogLeNet, {self.parameters:,} parameters, {recipe.image_size}×{recipe.image_size} "
+            f"{name}, {self.parameters:,} parameters, {recipe.image_size}×{recipe.image_size} "
             f"pixels: {len(self.opened.training):,} pictures, {recipe.epochs} epochs, batches of "
             f"{recipe.batch_size}, "
             + (f"{minigrad.get_num_threads()} threads" if cpu else self.where)

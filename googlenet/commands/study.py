@@ -1,6 +1,7 @@
 """``googlenet study``: one question, several trainings, a table and a picture."""
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import minigrad
 from googlenet.anomaly import NotFiniteError
 from googlenet.commands.compare import print_table
 from googlenet.commands.errors import FAILURE, Usage, usage
+from googlenet.commands.options import json_text
 from googlenet.commands.session import telling_errors
 from googlenet.commands.train import go_on, open_data, train_new
 from googlenet.log import Log
@@ -23,6 +25,7 @@ from googlenet.run_folder import CONFIG, RunFolder
 from googlenet.screen import LOGS, open_log
 from googlenet.sentences import printable
 from googlenet.study import (
+    CUSTOM,
     STUDIES,
     Planned,
     Result,
@@ -88,7 +91,11 @@ Examples:
 )
 @click.option("--epochs", type=int, help="Of every training.  [default: the study's]")
 @click.option("--pictures", type=int, help="Train on the first so many only.  [default: all]")
-@click.option("--image-size", type=int, help="Pixels.  [default: the study's]")
+@click.option(
+    "--image-size",
+    type=int,
+    help=f"Pixels.  [default: the study's; of a folder {PHOTOGRAPH}, or as --recipe or --base say]",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="[default: studies/NAME]")
 @click.option("--threads", type=int, help="How many the kernels use.  [default: all cores]")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]")
@@ -117,7 +124,10 @@ def study(name: str | None, listing: bool, as_json: bool, **options: Any) -> Non
         if options["threads"] is not None:
             minigrad.set_num_threads(options["threads"])
         asked = {n: options[n] for n in ("epochs", "image_size") if options[n] is not None}
-        if options["data"] not in DATASETS:
+        own = options["recipe"] is not None or (
+            chosen.name == CUSTOM and "image_size" in chosen.base
+        )
+        if options["data"] not in DATASETS and not own:
             asked.setdefault("image_size", PHOTOGRAPH)
         folder = options["output"] or Path("studies") / chosen.name
         recipe = None if options["recipe"] is None else named(options["recipe"]).recipe
@@ -131,7 +141,7 @@ def study(name: str | None, listing: bool, as_json: bool, **options: Any) -> Non
         result.failed |= {path: why for path, why in failed.items() if path in result.failed}
     _write(folder, chosen, found, command)
     if as_json:
-        click.echo(json.dumps(_facts(chosen, found, command), indent=2))
+        click.echo(json_text(_facts(chosen, found, command), indent=2))
     else:
         _show(Console(highlight=False), chosen, found)
         click.echo(f"written into {printable(str(folder))}: study.png, table.csv, table.md")
@@ -160,7 +170,7 @@ def _check(each: Planned, options: dict[str, Any]) -> None:
     if not (each.path / CONFIG).is_file():
         raise Usage(f"{str(each.path)!r} is no run folder; name another place: --output")
     config, recipe = folder.config(), folder.recipe()
-    asked = {name: options[name] for name in ("data", "pictures")}
+    asked = {name: options[name] for name in ("data", "test_data", "channels", "pictures")}
     began = {name: config["asked"].get(name) for name in asked}
     if recipe != each.recipe or not _same_data(began, asked):
         raise Usage(
@@ -171,8 +181,11 @@ def _check(each: Planned, options: dict[str, Any]) -> None:
 
 def _same_data(began: dict[str, Any], asked: dict[str, Any]) -> bool:
     """Tell whether a run was asked for the same pictures. Folders are kept with their full path."""
-    names = {str(began["data"])} & {str(asked["data"]), str(Path(asked["data"]).absolute())}
-    return bool(names) and began["pictures"] == asked["pictures"]
+    for name in ("data", "test_data"):
+        here = asked[name]
+        if began[name] != here and (here is None or began[name] != os.path.abspath(here)):
+            return False
+    return all(began[name] == asked[name] for name in ("channels", "pictures"))
 
 
 def _train_all(planned: list[Planned], options: dict[str, Any], as_json: bool) -> dict[str, str]:

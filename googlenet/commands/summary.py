@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from googlenet import diff as differences
-from googlenet.commands.errors import usage
+from googlenet.commands.errors import Usage, usage
 from googlenet.commands.options import counted_network
-from googlenet.networks import HOW, named
+from googlenet.networks import HOW, is_run, named
 from googlenet.summary import printed, reduction_table, reductions, rows, table
 
 EXAMPLE = """\b
@@ -38,6 +39,7 @@ def summary(network: str, as_json: bool, batch_norm: bool | None, **options: Any
 
     NETWORK is {how}. Beside the paper's own network stand the figures that the paper prints.
     """
+    _refuse_of_runs(network)
     switch = {None: "", True: "+bn", False: "-bn"}[batch_norm]
     with usage():
         net = named(network + switch, **options)
@@ -69,6 +71,7 @@ def diff(a: str, b: str, as_json: bool, batch_norm: bool | None, **options: Any)
 
     A and B are each {how}.
     """
+    _refuse_of_runs(a, b)
     switch = {None: "", True: "+bn", False: "-bn"}[batch_norm]
     with usage():
         found = differences.compare(named(a + switch, **options), named(b + switch, **options))
@@ -82,6 +85,17 @@ def diff(a: str, b: str, as_json: bool, batch_norm: bool | None, **options: Any)
     if not found.settings and all(not line.differences for line in found.lines):
         same = all(None not in line.rows for line in found.lines)
         console.print("the two are the same" if same else "what both have is the same")
+
+
+def _refuse_of_runs(*networks: str) -> None:
+    """Refuse options that would change nothing: the network of a run is as it was trained."""
+    if not all(map(is_run, networks)):
+        return
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+        if given and isinstance(parameter, click.Option) and parameter.name != "as_json":
+            raise Usage(f"{parameter.opts[0]} does not go with a run: its network is as it was")
 
 
 for command in (summary, diff):

@@ -9,7 +9,7 @@ from googlenet.commands.errors import Usage
 from googlenet.evaluation import of_classes
 from googlenet.pictures import fingerprint, reading
 from googlenet.run_folder import CONFIG, Model, RunFolder
-from minigrad.data import DATASETS, Dataset, ImageFolder, open_dataset
+from minigrad.data import DATASETS, Dataset, ImageFolder, open_dataset, read_ground_truth
 
 
 class Contestant(NamedTuple):
@@ -23,6 +23,33 @@ class Contestant(NamedTuple):
     def home(self) -> Path:
         """Its folder, also if its file was named."""
         return self.run if self.run.is_dir() else self.run.parent
+
+
+class Named(NamedTuple):
+    """Pictures as a command line names them: paths, or None for what it does not say."""
+
+    data: str | None
+    test_data: str | None
+    class_names: str | None = None
+    ground_truth: str | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no pictures are named.
+
+        Raises
+        ------
+        Usage
+            If it is only said what they would show: of a run's own pictures, the run knows that.
+        """
+        if self.data is not None or self.test_data is not None:
+            return False
+        for option, value in (
+            ("--class-names", self.class_names), ("--ground-truth", self.ground_truth),
+        ):  # fmt: skip
+            if value is not None:
+                raise Usage(f"{option} goes with --data or --test-data: it tells of other pictures")
+        return True
 
 
 class Examined(NamedTuple):
@@ -89,8 +116,8 @@ def own(contestants: Sequence[Contestant]) -> Examined:
                 f"the run's pictures were in {place!r}, and that folder is not there any more; if "
                 "it was moved, say where it is: --data FOLDER"
             )
-    names = asked.get("class_names")
-    datasets, description = _open_all(asked["data"], asked["test_data"], names, contestants)
+    named = Named(asked["data"], asked["test_data"], asked.get("class_names"))
+    datasets, description = _open_all(named, contestants)
     of_classes(datasets[0], first.model.classes, f"the data of {str(first.home)!r}")
     found = fingerprint(datasets[0])
     if found != config["fingerprints"].get("test"):
@@ -108,9 +135,7 @@ def own(contestants: Sequence[Contestant]) -> Examined:
     return Examined(datasets, description, True, asked.get("on_error") or "raise")
 
 
-def other(
-    data: str | None, test_data: str | None, names: str | None, contestants: Sequence[Contestant]
-) -> Examined:
+def other(named: Named, contestants: Sequence[Contestant]) -> Examined:
     """Open other pictures, of the classes that the networks know.
 
     Raises
@@ -118,8 +143,9 @@ def other(
     ValueError
         If their classes or channels are not those of the networks.
     """
-    datasets, description = _open_all(data, test_data, names, contestants)
-    of_classes(datasets[0], contestants[0].model.classes, repr(data or test_data))
+    datasets, description = _open_all(named, contestants)
+    where = repr(named.data or named.test_data)
+    of_classes(datasets[0], contestants[0].model.classes, where)
     found = fingerprint(datasets[0])
     known = [contestant.home for contestant in contestants]
     own = all(
@@ -140,36 +166,41 @@ def _config(contestant: Contestant) -> dict[str, Any]:
     return folder.config()
 
 
-def _open_all(
-    data: str | None, test_data: str | None, names: str | None, contestants: Sequence[Contestant]
-) -> tuple[list[Dataset], str]:
+def _open_all(named: Named, contestants: Sequence[Contestant]) -> tuple[list[Dataset], str]:
     """Open pictures for each network; networks that read them alike share them."""
     opened: list[tuple[dict[str, Any], Dataset]] = []
     datasets = []
     for contestant in contestants:
         net = contestant.model.net
-        how = {} if data in DATASETS else reading(net.image_size, net.in_channels)
-        how |= {} if names is None else {"names": names}
+        how = {} if named.data in DATASETS else reading(net.image_size, net.in_channels)
         shared = next((dataset for known, dataset in opened if known == how), None)
         if shared is None:
-            shared, description = _open(data, test_data, how, contestant.model.classes)
+            shared, description = _open(named, how, contestant.model.classes)
             opened.append((how, shared))
-        if data is not None and shared[0][0].shape[0] != net.in_channels:
+        # A folder is read in as many channels as the network takes; a picture of it may be damaged.
+        if named.data in DATASETS and shared[0][0].shape[0] != net.in_channels:
             raise ValueError(
-                f"the pictures of {data!r} have {shared[0][0].shape[0]} channels, but the "
+                f"the pictures of {named.data!r} have {shared[0][0].shape[0]} channels, but the "
                 f"network of {str(contestant.run)!r} takes {net.in_channels}"
             )
         datasets.append(shared)
     return datasets, description
 
 
-def _open(
-    data: str | None, test_data: str | None, how: dict[str, Any], classes: Sequence[str]
-) -> tuple[Dataset, str]:
+def _open(named: Named, how: dict[str, Any], classes: Sequence[str]) -> tuple[Dataset, str]:
     """Open data as ``googlenet train`` does, and return what it tests on; or a whole folder."""
+    data, folder, names, truth = named
     if data is not None:
-        opened = open_dataset(data, test=test_data, **how)
+        opened = open_dataset(data, test=folder, names=names, ground_truth=truth, **how)
         return opened.test, opened.description
-    assert test_data is not None
-    folder = ImageFolder(test_data, **how, classes=classes)
-    return folder, f"{len(folder)} pictures in {test_data!r}"
+    assert folder is not None
+    if truth is None:
+        pictures = ImageFolder(folder, **how, classes=classes, names=names)
+    elif names is not None:
+        raise ValueError(
+            "class names and a ground truth go together with --data, whose folders they name: to "
+            "--test-data alone the run's own classes are known"
+        )
+    else:
+        pictures = ImageFolder.of_files(folder, read_ground_truth(truth, classes), classes, **how)
+    return pictures, f"{len(pictures)} pictures in {folder!r}"

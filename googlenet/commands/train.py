@@ -281,7 +281,8 @@ def go_on(folder: RunFolder, options: dict[str, Any], log: Log) -> None:
     if folder.finished:
         raise Usage(f"the run {str(folder.path)!r} is finished: there is nothing to resume")
     anew = {name: options[name] for name in MOVED if _given(name)}
-    asked = {**options, **config["asked"], **anew}
+    begun_with = {name: config["asked"][name] for name in ASKED if name in config["asked"]}
+    asked = {**options, **begun_with, **anew}
     if asked["data"] not in DATASETS and not os.path.isdir(asked["data"]):
         raise Usage(
             f"there is no folder {asked['data']!r} any more; if it was moved, say where it is: "

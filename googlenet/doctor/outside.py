@@ -221,13 +221,14 @@ def overfitting(case: Case) -> Iterator[Finding]:
             f"of the training pictures {last['train_accuracy']:.1%} are right (with dropout), of "
             f"the test pictures {last['test_accuracy']:.1%}"
         )
+    decay = case.recipe.weight_decay
+    more_decay = f"--set weight_decay={float(f'{3 * decay:.1g}') or 1e-4:g} (now {decay:g})"
+    fewer_epochs = f"fewer epochs: --epochs {best['epoch']:.0f} (now {case.recipe.epochs})"
     yield Finding(
         "overfitting", "warning" if far else "remark",
         "It learns its training pictures by heart" if far else "It overfits a little",
         "; ".join(seen),
-        "More training pictures; "
-        + (f"fewer epochs: --epochs {best['epoch']:.0f}" if rising else "--set weight_decay=0.0001")
-        + f" (now {case.recipe.epochs if rising else f'{case.recipe.weight_decay:g}'})",
+        f"More training pictures; {fewer_epochs if rising else more_decay}",
         {"risen": risen, "gap": gap, "best_epoch": best["epoch"]}, best["epoch"],
     )  # fmt: skip
 

@@ -14,7 +14,12 @@ import numpy as np
 from googlenet.classify import Classifier, probabilities
 from googlenet.evaluation.views import Views
 
-__all__ = ["Answer", "Batches", "averaged", "together"]
+__all__ = ["NOT_FINITE", "Answer", "Batches", "averaged", "together"]
+
+NOT_FINITE = (
+    "the network gives numbers that are not finite: it was not trained to an end, or the precision "
+    "is too low for it"
+)
 
 
 class Answer(NamedTuple):

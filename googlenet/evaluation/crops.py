@@ -1,7 +1,8 @@
 """Where a picture is cropped for the test: one crop, ten, or the 144 of the paper, as data.
 
 Nothing is cut here: a `Crop` says where, `googlenet.evaluation.views` cuts, and ``googlenet crops``
-draws. All lengths are pixels; S is the side of what the network takes.
+draws. All lengths are pixels; S is the side of what the network takes. Each protocol takes
+`height` and `width` of a picture, and S as `size`.
 
 Sources
 -------
@@ -87,13 +88,6 @@ class Crop(NamedTuple):
 def centre(height: int, width: int, size: int) -> list[Crop]:
     """Return the crop from the middle: `Resize` to 8/7 of `size`, then `CenterCrop`.
 
-    Parameters
-    ----------
-    height, width : int
-        Of the picture.
-    size : int
-        S.
-
     Examples
     --------
     >>> [(crop.top, crop.left, crop.side) for crop in centre(375, 500, 224)]
@@ -107,13 +101,6 @@ def centre(height: int, width: int, size: int) -> list[Crop]:
 
 def ten(height: int, width: int, size: int) -> list[Crop]:
     """Return the ten crops of Krizhevsky et al.: five of the central square, and mirrored.
-
-    Parameters
-    ----------
-    height, width : int
-        Of the picture.
-    size : int
-        S.
 
     Examples
     --------
@@ -130,13 +117,6 @@ def paper(height: int, width: int, size: int) -> list[Crop]:
 
     There are always 144. Where squares coincide, as all three of a square picture do, so do crops:
     see `distinct`.
-
-    Parameters
-    ----------
-    height, width : int
-        Of the picture.
-    size : int
-        S.
 
     Examples
     --------
@@ -159,6 +139,14 @@ PROTOCOLS: dict[int, Callable[[int, int, int], list[Crop]]] = {1: centre, 10: te
 
 def crops_of(count: int, height: int, width: int, size: int) -> list[Crop]:
     """Return the crops of a protocol by their number: 1, 10 or 144.
+
+    Parameters
+    ----------
+    count : {1, 10, 144}
+    height, width : int
+        Of the picture.
+    size : int
+        S, the side of what the network takes.
 
     Raises
     ------

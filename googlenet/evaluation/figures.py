@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from googlenet.evaluation.averaging import Answer, averaged
+from googlenet.evaluation.averaging import NOT_FINITE, Answer, averaged
 from googlenet.evaluation.calibration import BINS, Calibration, reliability
 from googlenet.evaluation.intervals import Comparison, compared, wilson
 
@@ -170,10 +170,7 @@ class Tally:
         """
         shares, logs, scores = answer
         if not np.isfinite(logs).all():
-            raise ValueError(
-                "the network gives numbers that are not finite: it was not trained to an end, or "
-                "the precision is too low for it"
-            )
+            raise ValueError(NOT_FINITE)
         own = scores[label]
         rank = int((scores > own).sum() + (scores[:label] == own).sum())
         predicted, share = int(scores.argmax()), float(shares[label])

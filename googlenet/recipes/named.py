@@ -10,6 +10,10 @@ from dataclasses import dataclass, field, replace
 from googlenet.recipes.recipe import Recipe, names
 
 PAPER = "Szegedy et al., “Going deeper with convolutions”, CVPR 2015, sections 5 and 6"
+V3 = (
+    "Szegedy et al., “Rethinking the Inception architecture for computer vision”, CVPR 2016, "
+    "sections 7 and 8"
+)
 CAFFE = "BVLC's bvlc_googlenet for Caffe: solver.prototxt, train_val.prototxt, readme"
 
 PICTURES = {"": 1_281_167, "cifar10": 50_000, "cifar100": 50_000, "fashion-mnist": 60_000}
@@ -214,6 +218,38 @@ RECIPES: dict[str, Published] = {
             "pad": (4, "usual on CIFAR: a random crop of the picture with 4 zeros around it"),
             "init": ("default", "the framework's"),
             "label_smoothing": (0.0, "not mentioned"),
+        },
+    ),
+    "inception-v3": _published(
+        "inception-v3", V3,
+        "top-1 error 21.2 %, top-5 5.6 % (ILSVRC 2012 validation, 1 model, 1 crop); 17.3 %, 3.5 % "
+        "(4 models, many crops)",
+        "", _IMAGENET,
+        "50 replicas with 32 pictures each became the 50 batches of one step, 1,600 pictures. On "
+        "less data that is few steps: --set accumulate=1 --lr 0.0009, a fiftieth of the rate.",
+        "Its RMSProp is TensorFlow's, which has eps below the root, √(s + 1); here it is outside, "
+        "√s + 1, as in PyTorch: steps are up to √2 times shorter.",
+        "The threshold of the clipping is taken for that of the norm of all gradients together.",
+        "The paper says neither how heads, weights and pictures begin nor how weights decay; where "
+        "TensorFlow's own model or torchvision's does, theirs stands.",
+        stated={
+            "architecture": "inception-v3", "aux_heads": True, "image_size": 299,
+            "optimizer": "rmsprop", "alpha": 0.9, "eps": 1.0, "clip_grad_norm": 2.0, "lr": 0.045,
+            "schedule": "step", "schedule_unit": "epochs", "step_size": 2.0, "gamma": 0.94,
+            "batch_size": 32, "epochs": 100, "label_smoothing": 0.1, "average": "ema",
+        },
+        chosen={
+            "accumulate": (50, "the paper's 50 replicas"),
+            "aux_weight": (0.4, "TensorFlow's and torchvision's"),
+            "dropout": (0.5, "torchvision's"),
+            "init": ("inception", "torchvision's"),
+            "momentum": (0.9, "TensorFlow's"),
+            "weight_decay": (4e-5, "TensorFlow's"),
+            "bias_weight_decay": (0.0, "TensorFlow's"),
+            "average_decay": (0.9999, "TensorFlow's"),
+            "normalization": ("half", "TensorFlow's"),
+            "crop": (0.08, "that of GoogLeNet's paper"),
+            "warmup": (0.0, "not mentioned"),
         },
     ),
     "fashion-mnist": _published(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
-from googlenet.architecture import ARCHITECTURES, DIALECTS, VARIANTS, Architecture
+from googlenet.architecture import ARCHITECTURES, DIALECTS, LRN, VARIANTS, Architecture
 from googlenet.recipes import rules
 from googlenet.recipes.rules import Rule
 
@@ -28,7 +28,7 @@ SCHEDULES = {  # likewise, beside warmup and warmup_epochs
     "poly": ("power", "schedule_length"),
 }
 AVERAGES = {"none": (), "mean": ("average_start",), "ema": ("average_start", "average_decay")}
-OF_GOOGLENET = ("dialect", "variant", "stages", "batch_norm")  # what only that network has
+OF_GOOGLENET = ("dialect", "variant", "stages", "batch_norm", "lrn")  # what only that network has
 NORMALIZATIONS = {
     "dataset": "minus the mean of the training pictures, divided by their deviation",
     "mean": "minus their mean, on the scale of bytes, as Caffe does",
@@ -86,7 +86,10 @@ class Recipe:
     batch_norm: bool | None = _option(
         "network", None, rules.flag(True), "after every convolution; none: as the dialect does"
     )
-    aux_heads: bool = _option("network", True, rules.flag(), "the two heads of training")
+    lrn: bool = _option(
+        "network", True, rules.flag(), "local response normalisation, where a dialect has it"
+    )
+    aux_heads: bool = _option("network", True, rules.flag(), "the heads of training")
     dropout: float = _option("network", 0.4, rules.share(), "before the classifier")
     aux_dropout: float = _option("network", 0.7, rules.share(), "in the auxiliary heads")
     init: str = _option("network", "he", rules.choice(INITS), "how weights begin")
@@ -150,6 +153,9 @@ class Recipe:
     alpha: float = _option("steps", 0.99, rules.share(), "RMSprop's memory of the square")
     rho: float = _option("steps", 0.9, rules.share(), "Adadelta's memory of squares")
     weight_decay: float = _option("steps", 0.0, rules.share(), "pulls weights towards 0")
+    clip_grad_norm: float = _option(
+        "steps", 0.0, rules.at_least_zero(), "norm that all gradients together may have; 0: any"
+    )
     bias_lr: float = _option(
         "steps", 1.0, rules.at_least_zero(), "rate of biases, as a multiple of that of weights"
     )
@@ -257,7 +263,7 @@ class Recipe:
         describe = ARCHITECTURES[self.architecture]
         if self.architecture != "googlenet":
             return describe()
-        return describe(self.dialect, self.variant, self.stages or None, self.batch_norm)
+        return describe(self.dialect, self.variant, self.stages or None, self.batch_norm, self.lrn)
 
     @property
     def normalized(self) -> bool:
@@ -291,13 +297,25 @@ class Recipe:
             found["schedule_unit"] = "schedule_length 0"
         if self.crop == 1:
             found |= dict.fromkeys(("aspect", "interpolation"), "crop 1")
-        if not self.aux_heads or not self.design().heads:
-            kind = f"dialect {self.dialect}"
-            if self.architecture != "googlenet":
-                kind = f"architecture {self.architecture}"
+        if self.normalized:
+            found.setdefault("lrn", "batch normalisation")
+        elif not any(isinstance(stage, LRN) for stage in DIALECTS[self.dialect].stem):
+            found.setdefault("lrn", f"dialect {self.dialect}")
+        if self.stages and self.variant != "naive":  # which also says what modules are like
+            found.setdefault("variant", "stages")
+        if not self.weight_decay:
+            found["bias_weight_decay"] = "weight_decay 0"
+        return found | self._unused_of_heads()
+
+    def _unused_of_heads(self) -> dict[str, str]:
+        """Name those that change nothing where there are no heads, or none with a hidden layer."""
+        heads, kind = self.design().heads, f"dialect {self.dialect}"
+        if self.architecture != "googlenet":
+            kind = f"architecture {self.architecture}"
+        if not self.aux_heads or not heads:
             why = "aux_heads false" if not self.aux_heads else kind
-            found |= dict.fromkeys(("aux_dropout", "aux_weight"), why)
-        return found
+            return dict.fromkeys(("aux_dropout", "aux_weight"), why)
+        return {} if any(head.features for head in heads) else {"aux_dropout": kind}
 
 
 def about(name: str) -> str:

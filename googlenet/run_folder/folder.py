@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import io
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -27,6 +28,7 @@ CONFIG, METRICS, CURVES = "config.json", "metrics.csv", "curves.png"
 CHECKPOINT, MODEL, LOCK = "checkpoint.safetensors", "model.safetensors", ".lock"
 AVERAGED = "averaged.safetensors"
 ASKED = ("data", "test_data", "channels")  # by which a run opens its pictures again
+PATHS = ("test_data", "class_names", "finetune")  # of what was asked for: text, or nothing
 
 
 class RunFolder:
@@ -92,8 +94,8 @@ class RunFolder:
     def close(self) -> None:
         """Let another process write here."""
         if self._lock is not None:
+            (self.path / LOCK).unlink(missing_ok=True)  # as long as nobody else can hold it
             self._lock.close()
-            (self.path / LOCK).unlink(missing_ok=True)
             self._lock = None
 
     def discard(self) -> None:
@@ -193,6 +195,9 @@ class RunFolder:
             raise ValueError(
                 f"{str(self.path / CONFIG)!r} does not say what was asked for: {', '.join(missing)}"
             )
+        wrong = _wrongly_asked(config["asked"])
+        if wrong is not None:
+            raise ValueError(f"{str(self.path / CONFIG)!r} is not that of a run: {wrong}")
         return config
 
     def recipe(self) -> Recipe:
@@ -259,11 +264,41 @@ class RunFolder:
 
     def _lock_it(self) -> None:
         """Keep other processes out until this one ends, however it does."""
-        self._lock = open(self.path / LOCK, "w")  # noqa: SIM115 (held until the end)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(f"another process is training in {str(self.path)!r}") from None
+        path = self.path / LOCK
+        while self._lock is None:
+            lock = open(path, "w")  # noqa: SIM115 (held until the end)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                where = repr(str(self.path))
+                raise BlockingIOError(f"another process is training in {where}") from None
+            # Who held it may have taken it away in between: then it keeps nobody out.
+            if _is_there(path, lock):
+                self._lock = lock
+            else:
+                lock.close()
+
+
+def _is_there(path: Path, file: io.TextIOWrapper) -> bool:
+    """Tell whether an open file is the one that goes by this path."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _wrongly_asked(asked: Mapping[str, Any]) -> str | None:
+    """Say what cannot have been asked for: a file may have been written by anybody."""
+    pictures, channels = asked.get("pictures"), asked["channels"]
+    right = {
+        "data": isinstance(asked["data"], str),
+        "channels": channels is None or channels in ("1", "3", 1, 3),
+        "pictures": pictures is None or type(pictures) is int,
+        **{name: isinstance(asked.get(name), str | None) for name in PATHS},
+    }
+    wrong = next((name for name, fits in right.items() if not fits), None)
+    return None if wrong is None else f"{wrong} cannot be {asked[wrong]!r}"
 
 
 def model_metadata(

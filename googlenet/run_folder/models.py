@@ -128,8 +128,8 @@ def _try(transform: Transform, channels: int, size: int) -> None:
 
 def network(recipe: Recipe, classes: int, channels: int) -> Network:
     """Build the network that a recipe trains."""
-    shape = {name: getattr(recipe, name) or None for name in OF_GOOGLENET}
-    shape["batch_norm"] = recipe.batch_norm  # False is not None
+    shape = {name: getattr(recipe, name) for name in OF_GOOGLENET}
+    shape["stages"] = recipe.stages or None
     return build(
         recipe.architecture,
         num_classes=classes,

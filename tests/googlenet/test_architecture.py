@@ -293,3 +293,14 @@ def test_files_that_cannot_be(tmp_path, change, sentence):
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match="mine.toml"):
         read_stages(file)
+
+
+def test_local_response_normalisation_can_be_left_out():
+    whole, bare = design("paper"), design("paper", lrn=False)
+    names = [stage.name for stage in whole.stages]
+    assert [n for n in names if n not in [s.name for s in bare.stages]] == ["lrn1", "lrn2"]
+    assert bare.name == "GoogLeNet, dialect paper, without LRN"
+    assert bare.norm is None
+    assert design("cifar", lrn=False) == design("cifar")
+    both = design("paper", batch_norm=True, lrn=False)
+    assert both == design("paper", batch_norm=True)

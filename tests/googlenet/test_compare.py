@@ -7,8 +7,10 @@ import shutil
 
 import pytest
 
+from googlenet import comparison_charts
 from googlenet.comparison import compare, short_value
 from googlenet.comparison_charts import draw_comparison
+from googlenet.drawing import plt
 from googlenet.evaluation.intervals import wilson
 from tests.googlenet.tiny import call, photographs, tiny, train  # noqa: F401 (a fixture)
 
@@ -119,6 +121,59 @@ def test_averaged_weights_are_marked(tiny, runs, tmp_path):  # noqa: F811
     assert row["test_accuracy_averaged"] is not None
     done = call("compare", runs / "one", averaged, "--output", tmp_path / "out")
     assert "* of the averaged weights" in done.out
+
+
+def test_the_figures_of_averaged_weights_are_one_series(tiny, tmp_path):  # noqa: F811
+    """The best of them too: an average may be better than the weights ever were."""
+    path = train(tmp_path / "mean", "--set", "average=ema")
+    rows = list(csv.DictReader((path / "metrics.csv").open()))
+    for row, raw, averaged in zip(rows, (0.2, 0.3), (0.6, 0.5), strict=True):
+        row |= {"test_accuracy": raw, "test_accuracy_averaged": averaged}
+    with (path / "metrics.csv").open("w") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    (run,) = compare([path]).runs
+    assert (run.accuracies, run.best, run.accuracy) == ([0.6, 0.5], 0.6, 0.5)
+    drawn = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison_charts, "png", lambda figure, dpi: drawn.update(figure=figure))
+        draw_comparison(compare([path]))
+    curve, interval = drawn["figure"].axes[1].lines
+    assert list(curve.get_ydata()) == [0.6, 0.5]
+    low, high = interval.get_ydata()
+    assert low < curve.get_ydata()[-1] < high
+    plt.close(drawn["figure"])
+
+
+def test_settings_do_not_take_the_place_of_what_came_out(runs, tmp_path):
+    other = train(
+        tmp_path / "other", "--recipe", "fashion-mnist", "--data", "embedded", "--image-size", "32",
+        "--epochs", "1",
+    )  # fmt: skip
+    call("compare", runs / "one", other, "--output", tmp_path / "out")
+    with open(tmp_path / "out" / "table.csv") as file:
+        one, two = csv.DictReader(file)
+    assert (one["name"], one["recipe"], one["epochs"], one["recipe_epochs"]) == (
+        "one", "default", "2", "2",
+    )  # fmt: skip
+    assert (two["name"], two["recipe"], two["epochs"], two["recipe_epochs"]) == (
+        "other", "fashion-mnist", "1", "1",
+    )  # fmt: skip
+    assert one["seconds"] != two["seconds"]
+
+
+def test_a_loss_that_is_no_number_is_null_for_programs(runs, tmp_path):
+    path = shutil.copytree(runs / "one", tmp_path / "wild")
+    rows = list(csv.DictReader((path / "metrics.csv").open()))
+    rows[-1]["test_loss"] = "nan"
+    with (path / "metrics.csv").open("w") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    done = call("compare", path, "--json")
+    assert "NaN" not in done.out
+    assert json.loads(done.out)["runs"][0]["test_loss"] is None
 
 
 def test_mistakes(runs, tmp_path):

@@ -109,3 +109,17 @@ def test_a_run_and_a_file(tmp_path):
     name = f"cifar:{file}"
     names = [s["name"] for s in json.loads(call("summary", name, "--json").out)["stages"]]
     assert names[:4] == ["conv1", "inception_3a", "pool3", "inception_4c"]
+
+
+def test_the_network_of_a_run_is_as_it_was(tmp_path):
+    """Options that would change nothing are refused; beside another network they are its."""
+    with narrow_networks():
+        run = train(tmp_path / "run", "--set", "average=ema")
+        done = call("summary", run, "--classes", "7")
+        assert (done.code, "--classes does not go with a run" in done.err) == (2, True)
+        done = call("diff", run, run / "model.safetensors", "--no-aux-heads")
+        assert (done.code, "--aux-heads does not go with a run" in done.err) == (2, True)
+        options = ("--image-size", "32", "--classes", "10", "--in-channels", "1")
+        assert "differs" in call("diff", run, "paper", *options).out
+        averaged = call("summary", run / "averaged.safetensors", "--json")
+        assert averaged.out == call("summary", run, "--json").out != ""

@@ -18,7 +18,7 @@ from googlenet.finetuning import (
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
 from googlenet.run_folder import load_model, network
-from minigrad import checkpoint, nn
+from minigrad import checkpoint
 from minigrad.data import Compose, Normalize, Resize, ToFloat
 from tests.googlenet.tiny import call, photographs, tiny, train  # noqa: F401 (a fixture)
 
@@ -331,6 +331,11 @@ def test_frozen_parameters_are_not_in_the_checkpoint_of_the_optimiser(made, tmp_
 
     recipe = Recipe(batch_size=4, epochs=1, freeze=("backbone",))
     run = Training(network(recipe, 3, 1), recipe, pictures(), pictures())
+    before = {name: array.copy() for name, array in run.net.state_dict().items()}
     run.run()
-    assert len(run.optimizer.state) == 6
-    assert isinstance(run.net, nn.Module)
+    moved = {n for n, array in run.net.state_dict().items() if (array != before[n]).any()}
+    assert moved == {n for n in before if is_classifier(n)}
+    kept = run.state_dict()["arrays"]
+    shapes = {a.shape for n, a in kept.items() if n.startswith("optimizer.") and a.ndim}
+    assert len(run.optimizer.state) == len(moved) == 6
+    assert shapes == {before[name].shape for name in moved}

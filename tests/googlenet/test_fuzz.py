@@ -290,7 +290,8 @@ def test_checkpoints_of_odd_content(runs, training):
         checkpoint.save(path, arrays, changed)
         with sound_or_refused(path):
             folder.resume(training)
-            assert isinstance(training.history, list)
+            assert len(training.history) <= training.recipe.epochs
+            assert training.means.count >= 0
         assert len(find_runs(folder.path)) == 1
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from googlenet.classify import Classifier
 from googlenet.prediction import AHEAD, find_pictures, predict
 from googlenet.run_folder import load_model
+from minigrad import checkpoint
 from tests.googlenet.tiny import call, photographs, tiny, train  # noqa: F401 (a fixture)
 
 
@@ -193,3 +194,14 @@ def test_crops(place):
     )
     assert ten.code == 0, ten.err
     assert ten.out == again.out != one.out
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", "--top=2"])
+def test_numbers_that_are_not_finite_are_no_prediction(place, tmp_path, form):
+    state, metadata = checkpoint.load(place / "run/model.safetensors")
+    state["classifier.weight"][:] = np.nan
+    checkpoint.save(tmp_path / "model.safetensors", state, metadata)
+    done = call("predict", tmp_path / "model.safetensors", place / "pictures/cat", form)
+    assert done.code == 1
+    assert "0.png': the network gives numbers that are not finite" in done.err
+    assert "nan" not in done.out.lower()

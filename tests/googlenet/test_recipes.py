@@ -1,4 +1,4 @@
-"""Recipes: their values as published, their rates at steps worked out by hand, and their files."""
+"""Recipes: their values as published, and as files and command lines give them."""
 
 import dataclasses
 import json
@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from googlenet.optimization import average_for, groups, optimizer_for, rates, schedule_for
 from googlenet.recipes import (
     RECIPES,
     Recipe,
-    changed,
     differences,
     for_photographs,
     from_mapping,
@@ -23,15 +21,13 @@ from googlenet.recipes import (
     settings,
     written,
 )
-from minigrad import nn, optim
-from tests.googlenet.tiny import call, narrow_networks, photographs, tiny  # noqa: F401 (a fixture)
 
 
 def of(name):
     return RECIPES[name].recipe
 
 
-# -- as published --------------------------------------------------------------------------------
+# -- as published ---------------------------------------------------------------------------------
 
 
 def test_the_default_is_what_it_was():
@@ -80,6 +76,12 @@ PUBLISHED = {
         "optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128,
         "milestones": (60, 120, 160), "gamma": 0.2, "warmup_epochs": 1, "epochs": 200,
     },
+    "inception-v3": {
+        "architecture": "inception-v3", "image_size": 299, "label_smoothing": 0.1,
+        "optimizer": "rmsprop", "alpha": 0.9, "eps": 1.0, "lr": 0.045, "schedule": "step",
+        "schedule_unit": "epochs", "step_size": 2, "gamma": 0.94, "clip_grad_norm": 2.0,
+        "batch_size": 32, "epochs": 100, "average": "ema",
+    },
     "fashion-mnist": {"image_size": 96},
 }  # fmt: skip
 
@@ -106,160 +108,7 @@ def test_every_value_says_where_it_is_from(name):
         assert option not in known.recipe.unused() or origin == "default", option
 
 
-# -- rates ---------------------------------------------------------------------------------------
-
-
-def rate(name, per_epoch, *epochs):
-    return rates(of(name), per_epoch, [round(epoch * per_epoch) for epoch in epochs])
-
-
-def test_the_papers_rate():
-    found = rate("paper", 40_037, 0, 7.99, 8, 16, 59)
-    assert found == pytest.approx([0.01, 0.01, 0.0096, 0.009216, 0.01 * 0.96**7])
-
-
-def test_caffes_rates():
-    found = rates(of("caffe"), 40_037, [0, 319_999, 320_000, 2_399_999])
-    assert found == pytest.approx([0.01, 0.01, 0.0096, 0.01 * 0.96**7])
-    quick = rates(of("caffe-quick"), 40_037, [0, 600_000, 1_800_000, 2_399_999, 2_400_000])
-    assert quick == pytest.approx([0.01, 0.01 * 0.75**0.5, 0.005, 0.01 / 2_400_000**0.5, 0.0])
-
-
-@pytest.mark.parametrize("per_epoch", [1, 196, 197])
-def test_kerass_rate_counts_its_epochs_from_one(per_epoch):
-    found = rate("keras-cifar10", per_epoch, *range(25))
-    assert found == pytest.approx([0.01 * 0.96 ** ((1 + epoch) // 8) for epoch in range(25)])
-    last = rates(of("keras-cifar10"), per_epoch, [7 * per_epoch - 1, 7 * per_epoch])
-    assert last == pytest.approx([0.01, 0.0096])
-
-
-def test_the_rate_of_pytorch_cifar():
-    assert rate("pytorch-cifar", 782, 0, 0.999, 1, 13) == pytest.approx([1, 1, 0.7, 0.7**13])
-
-
-def test_the_rate_of_cifar100():
-    found = rates(of("cifar100"), 391, [0, 194, 390, 391])
-    assert found == pytest.approx([0.1 / 392, 0.1 * 195 / 392, 0.1 * 391 / 392, 0.1])
-    found = rate("cifar100", 391, 59.99, 60, 120, 160, 199)
-    assert found == pytest.approx([0.1, 0.02, 0.004, 0.0008, 0.0008])
-
-
-def test_our_own_rate():
-    found = rates(Recipe(), 79, [0, 46, 47, 947])
-    turn = math.pi * 900 / 901
-    assert found == pytest.approx(
-        [7e-4 / 48, 7e-4 * 47 / 48, 7e-4, 7e-4 * (1 + math.cos(turn)) / 2]
-    )
-
-
-@given(
-    size=st.floats(0.3, 9), share=st.floats(0, 0.99), per_epoch=st.integers(1, 50),
-    gamma=st.floats(0.1, 1),
-)  # fmt: skip
-def test_steps_with_an_offset_are_their_formula(size, share, per_epoch, gamma):
-    offset = size * share
-    recipe = Recipe(
-        schedule="step", step_size=size, step_offset=offset, gamma=gamma, warmup=0.0, epochs=10
-    )
-    size, offset = size * per_epoch, offset * per_epoch
-    steps = range(10 * per_epoch)
-    found = rates(recipe, per_epoch, steps)
-    for step, value in zip(steps, found, strict=True):
-        near = abs((step + offset) / size - round((step + offset) / size)) * size <= 1
-        if not near:  # falls are rounded to whole steps
-            assert value == pytest.approx(recipe.lr * gamma ** ((step + offset) // size))
-
-
-def test_other_schedules():
-    epochs = {"warmup": 0.0, "epochs": 4, "lr": 1.0}
-    smooth = Recipe(schedule="exponential", gamma=0.5, **epochs)
-    assert rates(smooth, 10, [0, 5, 10, 20]) == pytest.approx([1, 0.5**0.5, 0.5, 0.25])
-    constant = Recipe(schedule="constant", warmup=0.5, epochs=2, lr=1.0)
-    assert rates(constant, 10, [0, 4, 10, 19]) == pytest.approx([1 / 11, 5 / 11, 1, 1])
-    short = Recipe(schedule="cosine", schedule_length=2, floor=0.1, **epochs)
-    assert rates(short, 10, [0, 10, 20, 30]) == pytest.approx([1, 0.55, 0.1, 0.1])
-    both = Recipe(schedule="multistep", schedule_unit="steps", milestones=(3, 7), **epochs)
-    assert rates(both, 10, [2, 3, 7]) == pytest.approx([1, 0.1, 0.01])
-
-
-# -- groups, optimisers, averages ------------------------------------------------------------------
-
-
-class Net(nn.Module):
-    def __init__(self):
-        self.conv = nn.Conv2d(1, 2, 1)
-        self.aux_4a = nn.Sequential()
-        self.aux_4a.classifier = nn.Linear(2, 2)
-        self.classifier = nn.Linear(2, 2)
-
-
-def by_name(recipe, net):
-    found = groups(net, recipe)
-    known = {id(p): name for name, p in net.named_parameters()}
-    return [(g["lr"], g["weight_decay"], sorted(known[id(p)] for p in g["params"])) for g in found]
-
-
-def test_caffes_biases_train_at_twice_the_rate_and_do_not_decay():
-    weights, biases = by_name(of("caffe"), Net())
-    assert weights == (0.01, 2e-4, ["aux_4a.classifier.weight", "classifier.weight", "conv.weight"])
-    assert biases == (0.02, 0.0, ["aux_4a.classifier.bias", "classifier.bias", "conv.bias"])
-
-
-def test_one_group_where_nothing_differs_in_the_order_of_the_network():
-    net = Net()
-    (group,) = groups(net, Recipe())
-    assert [id(p) for p in group["params"]] == [id(p) for p in net.parameters()]
-
-
-def test_the_backbone_at_a_lower_rate_comes_after_the_classifiers():
-    recipe = Recipe(lr=1.0, weight_decay=0.1, backbone_lr=0.1, bias_lr=2, bias_weight_decay=0)
-    found = by_name(recipe, Net())
-    assert found[0] == (1.0, 0.1, ["aux_4a.classifier.weight", "classifier.weight"])
-    assert (2.0, 0.0, ["aux_4a.classifier.bias", "classifier.bias"]) in found
-    assert (0.1, 0.1, ["conv.weight"]) in found
-    assert (0.2, 0.0, ["conv.bias"]) in found
-
-
-OPTIMIZERS = {
-    "sgd": (optim.SGD, {"momentum": 0.3, "nesterov": True}),
-    "adam": (optim.Adam, {"betas": (0.5, 0.6), "eps": 0.1}),
-    "adamw": (optim.AdamW, {"betas": (0.5, 0.6), "eps": 0.1}),
-    "rmsprop": (optim.RMSprop, {"momentum": 0.3, "alpha": 0.5, "eps": 0.1}),
-    "adadelta": (optim.Adadelta, {"rho": 0.5, "eps": 0.1}),
-}
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimisers_get_all_that_the_recipe_says(name):
-    kind, options = OPTIMIZERS[name]
-    recipe = Recipe(optimizer=name, lr=0.2, weight_decay=0.01, **options)
-    optimizer = optimizer_for(recipe, list(Net().parameters()))
-    assert type(optimizer) is kind
-    (group,) = optimizer.groups
-    assert {n: group[n] for n in options} == options
-    assert (group["lr"], group["weight_decay"]) == (0.2, 0.01)
-    assert set(options) <= set(names()) - set(recipe.unused())
-
-
-def test_schedules_change_all_groups_in_proportion():
-    optimizer = optimizer_for(of("caffe"), groups(Net(), of("caffe")))
-    schedule = schedule_for(
-        changed(of("caffe"), {"schedule_unit": "epochs", "step_size": 1}), optimizer, 2
-    )
-    schedule.step()
-    schedule.step()
-    assert [g["lr"] for g in optimizer.groups] == pytest.approx([0.0096, 0.0192])
-
-
-def test_averages():
-    net = Net()
-    assert average_for(Recipe(), net, 10) is None
-    mean = average_for(Recipe(average="mean", average_start=0.5, epochs=4), net, 10)
-    assert (mean.decay, mean.start) == (None, 20)
-    assert average_for(Recipe(average="ema", average_decay=0.9), net, 10).decay == 0.9
-
-
-# -- values from outside -------------------------------------------------------------------------
+# -- values from outside --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -290,6 +139,9 @@ def test_averages():
         ({"warmup_epochs": 1.0}, "warmup and warmup_epochs say the same"),
         ({"normalization": "fixed"}, "mean and std must be as many numbers"),
         ({"name": "a\nb"}, "name must be a line"),
+        ({"clip_grad_norm": -1}, "clip_grad_norm must be a number of at least 0, got -1"),
+        ({"lr": 10**400}, "lr must be a number above 0, got 1000"),
+        ({"milestones": (1, 10**400)}, "milestones must be numbers above 0"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(values, sentence):
@@ -338,6 +190,40 @@ def test_files_may_say_anything(values, tmp_path_factory):
     except ValueError as error:
         said = str(error)
     assert isinstance(read, Recipe) or said.startswith(f"{str(path)!r}: ")
+
+
+@pytest.mark.parametrize("name", ["huge.json", "huge.toml"])
+def test_a_number_beyond_all_floats_is_a_sentence(tmp_path, name):
+    digits = "1" + 400 * "0"
+    text = f'{{"lr": {digits}}}' if name.endswith("json") else f"lr = {digits}"
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=f"{name}': lr must be a number above 0, got 1000"):
+        read_recipe(tmp_path / name)
+
+
+UNUSED = [
+    ({"variant": "short", "stages": "3a pool 5b"}, "variant", "stages"),
+    ({}, "bias_weight_decay", "weight_decay 0"),
+    ({"architecture": "inception-v3", "image_size": 299}, "aux_dropout", "architecture inception"),
+    ({"architecture": "inception-bn"}, "aux_weight", "architecture inception-bn"),
+    ({"dialect": "cifar"}, "aux_dropout", "dialect cifar"),
+    ({"aux_heads": False}, "aux_dropout", "aux_heads false"),
+    ({"batch_norm": True}, "lrn", "batch normalisation"),
+    ({"dialect": "torchvision", "batch_norm": False}, "lrn", "dialect torchvision"),
+    ({"architecture": "inception-v3", "image_size": 75}, "lrn", "architecture inception-v3"),
+]
+
+
+@pytest.mark.parametrize(("values", "name", "why"), UNUSED)
+def test_what_changes_nothing_is_named(values, name, why):
+    assert Recipe(**values).unused()[name].startswith(why)
+
+
+def test_what_changes_something_is_not():
+    assert "aux_weight" not in of("inception-v3").unused()
+    assert not {"aux_dropout", "variant", "lrn"} & set(Recipe().unused())
+    assert "variant" not in Recipe(variant="naive", stages="3a pool 5b").unused()
+    assert "bias_weight_decay" not in Recipe(weight_decay=1e-4).unused()
 
 
 def test_a_recipe_goes_through_json():
@@ -418,93 +304,3 @@ def test_what_is_no_recipe():
 
 def test_a_folder_gets_batches_and_epochs_that_suit_it():
     assert for_photographs(72) == {"batch_size": 8, "epochs": 45}
-
-
-# -- the commands --------------------------------------------------------------------------------
-
-
-def test_list_and_show():
-    listed = call("recipe", "list")
-    assert listed.code == 0
-    for name in RECIPES:
-        assert name in listed.out
-        shown = call("recipe", "show", name)
-        assert shown.code == 0
-        for option in names():
-            assert f"  {option} " in shown.out
-        assert "learning rate over" in shown.out
-    assert [each["name"] for each in json.loads(call("recipe", "list", "--json").out)] == list(
-        RECIPES
-    )
-
-
-def test_show_as_json():
-    shown = json.loads(call("recipe", "show", "caffe", "--json").out)
-    values = shown["hyperparameters"]
-    assert list(values) == names()
-    assert values["bias_lr"] == {
-        "value": 2.0, "origin": "published", "used": True, "about": values["bias_lr"]["about"],
-    }  # fmt: skip
-    assert values["crop"]["origin"].startswith("chosen: ")
-    assert values["betas"]["used"] is False
-    assert len(shown["learning_rate_of_epochs"]) == 60
-    assert shown["steps_per_epoch"] == 40_037
-
-
-def test_show_a_file(tmp_path):
-    (tmp_path / "mine.toml").write_text('base = "caffe"\nlr = 0.02')
-    shown = json.loads(call("recipe", "show", tmp_path / "mine.toml", "--json").out)
-    assert shown["hyperparameters"]["lr"]["origin"] == "here"
-
-
-def trained(folder, *options):
-    done = call("train", "--run", folder / "run", "--pictures", "8", "--workers", "1", *options)
-    return done, folder / "run"
-
-
-def test_train_by_a_recipe(tiny, tmp_path):  # noqa: F811
-    done, run = trained(
-        tmp_path, "--recipe", "caffe", "--data", "embedded", "--epochs", "1", "--image-size", "32",
-        "--set", "batch_size=4", "--set", "average=ema",
-    )  # fmt: skip
-    assert done.code == 0, done.err
-    said = "recipe: caffe, but image_size 32, batch_size 4, epochs 1, average ema"
-    assert said in done.out
-    assert "averaged" in done.out
-    recipe = json.loads((run / "config.json").read_text())["recipe"]
-    assert (recipe["name"], recipe["lr"], recipe["batch_size"]) == ("caffe", 0.01, 4)
-    assert set(recipe) == {"name", *names()}
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (["--recipe", "paper"], "the recipe 'paper' is meant for ImageNet (ILSVRC 2012)"),
-        (["--recipe", "caff"], "did you mean 'caffe'?"),
-        (["--recipe", "gone.toml"], "there is no recipe 'gone.toml'"),
-        (["--set", "lrr=1"], "did you mean 'lr'?"),
-        (["--set", "lr=1", "--lr", "2"], "lr is given twice, by --lr and by --set"),
-        (["--set", "lr=1", "--set", "lr=2"], "--set lr is given twice"),
-        (["--set", "momentum=0.5"], "momentum changes nothing with optimizer adam"),
-        (["--set", "average_decay=0.5"], "average_decay changes nothing with average none"),
-        (["--stages", "3a 9z"], "9z"),
-    ],
-)
-def test_what_cannot_be_is_one_sentence(tmp_path, options, sentence):
-    done, run = trained(tmp_path, *options)
-    assert done.code == 2
-    assert sentence in done.err
-    assert len([line for line in done.err.splitlines() if line.startswith("Error: ")]) == 1
-    assert not run.exists()
-
-
-def test_a_named_recipe_does_not_bend_to_a_folder(tmp_path):
-    photographs(tmp_path / "pictures")
-    with narrow_networks():
-        done = call(
-            "train", "--run", tmp_path / "run", "--recipe", "cifar100", "--data",
-            tmp_path / "pictures", "--epochs", "1", "--set", "warmup_epochs=0",
-        )  # fmt: skip
-    assert done.code == 0, done.err
-    recipe = json.loads((tmp_path / "run/config.json").read_text())["recipe"]
-    assert (recipe["batch_size"], recipe["image_size"], recipe["epochs"]) == (128, 32, 1)

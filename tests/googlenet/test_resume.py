@@ -1,5 +1,6 @@
 """A run that was stopped, kept and resumed is the run that was not, to the bit."""
 
+import fcntl
 import json
 
 import numpy as np
@@ -260,3 +261,24 @@ def test_a_checkpoint_without_its_values_is_refused(tmp_path, values, sentence):
         match="is of the architecture 'resnet'; one of googlenet, ",
     ):
         folder.resume(training())
+
+
+def test_a_lock_that_is_let_go_of_while_another_asks_is_held_by_one(tmp_path, monkeypatch):
+    """Who opened the file before it was taken away would hold what nobody else sees."""
+    first = RunFolder.create(tmp_path / "run")
+    first.write_config(Recipe(), **CONFIG)
+    sound, calls = fcntl.flock, []
+
+    def flock(file, how):
+        calls.append(file)
+        if len(calls) == 1:  # opened, not locked yet
+            first.close()
+        return sound(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    second = RunFolder.open(tmp_path / "run")
+    with pytest.raises(BlockingIOError, match="another process is training"):
+        RunFolder.open(tmp_path / "run")
+    second.close()
+    RunFolder.open(tmp_path / "run").close()
+    assert not (tmp_path / "run/.lock").exists()

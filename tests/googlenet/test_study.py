@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from googlenet import study as module
+from googlenet import study_charts
 from googlenet.anomaly import NotFiniteError
 from googlenet.architecture import VARIANTS
 from googlenet.commands import study as command
 from googlenet.commands.session import Session
+from googlenet.drawing import plt
 from googlenet.model import GoogLeNet
 from googlenet.recipes import Recipe
-from googlenet.run_folder import MODEL, RunFolder
+from googlenet.run_folder import MODEL, RunFolder, network
 from googlenet.study import STUDIES, custom, plan, results, table
 from minigrad import checkpoint
-from tests.googlenet.tiny import call, tiny  # noqa: F401 (a fixture)
+from tests.googlenet.tiny import call, photographs, tiny  # noqa: F401 (a fixture)
 
 SHORT = ("--epochs", "1", "--pictures", "64", "--quiet")
 
@@ -53,6 +55,19 @@ def test_variants_are_those_of_the_reference(tmp_path):
     assert study.published.errors["short2"] == 0.10
 
 
+def test_normalisation_has_all_three(tmp_path):
+    nets = {
+        each.setting.label: [
+            type(module).__name__
+            for _, module in network(each.recipe, 10, 1).named_modules()
+        ]
+        for each in plan(STUDIES["normalisation"], tmp_path)
+    }  # fmt: skip
+    kinds = ("LocalResponseNorm", "BatchNorm2d")
+    counts = {label: [names.count(kind) for kind in kinds] for label, names in nets.items()}
+    assert counts == {"lrn": [2, 0], "batch-norm": [0, 59], "neither": [0, 0]}
+
+
 def test_settings_win_over_what_is_asked_for_all(tmp_path):
     study = custom(["lr=0.1", "lr=0.2 epochs=7"], ["epochs=3 seed=5"])
     first, second = plan(study, tmp_path, changes={"epochs": 4, "image_size": 48})
@@ -80,6 +95,8 @@ def test_settings_win_over_what_is_asked_for_all(tmp_path):
         (["heads", "--data", "nowhere", "--quiet"], "there is no dataset and no folder 'nowhere'"),
         (["heads", "--threads", "0"], "count must be a positive integer"),
         (["heads", "--recipe", "mine"], "mine"),
+        (["--set", "lr=1", "--set", "lr=1", "--set", "lr=2"], "the setting 'lr=1' is given twice"),
+        (["--set", "freeze=conv*", "--set", "freeze=conv?"], "would both be trained in"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_begins_nothing(arguments, sentence, tmp_path, monkeypatch):
@@ -189,6 +206,39 @@ def test_runs_of_other_options_are_not_mixed_in(trained, other):
     assert "with-seed0' holds a training with other options" in done.err
 
 
+def test_runs_of_other_pictures_are_not_mixed_in(tiny, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    for name in ("pictures", "tests", "others"):
+        photographs(tmp_path / name)
+    asked = ("study", "heads", "--only", "with", "--epochs", "1", "--quiet", "--image-size", "32",
+             "--data", "pictures", "--output", "s")  # fmt: skip
+    assert call(*asked, "--test-data", "tests").code == 0
+    again = call(*asked, "--test-data", "tests")
+    assert again.code == 0, again.err
+    for other in (("--test-data", "others"), (), ("--test-data", "tests", "--channels", "1")):
+        done = call(*asked, *other)
+        assert (done.code, "holds a training with other options" in done.err) == (2, True), other
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ((), 64),
+        (("--image-size", "48"), 48),
+        (("--recipe", "fashion-mnist"), 96),
+        (("--base", "image_size=80"), 80),
+        (("--base", "flip=false"), 64),
+    ],
+)
+def test_the_size_of_photographs_is_what_was_said(options, size, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "_train_all", lambda planned, *rest: asked.extend(planned) or {})
+    settings = ("--set", "lr=0.1", "--set", "lr=0.2")
+    call("study", *settings, "--data", photographs(tmp_path / "p"), *options,
+         "--output", tmp_path / "s")  # fmt: skip
+    assert {each.recipe.image_size for each in asked} == {size}
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "with-seed0").mkdir()
     done = call("study", "heads", *SHORT, "--output", tmp_path)
@@ -238,15 +288,31 @@ def test_averaged_weights_are_what_a_recipe_that_averages_is_judged_by(tiny, tmp
 
 
 def test_pictures_of_all_kinds_of_results(trained):
-    from googlenet.study_charts import draw_study
+    def drawn(study, results):
+        """Return the figure's title, and what stands at each point of the right picture."""
+        figures = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(study_charts, "png", lambda figure, dpi: figures.append(figure))
+            study_charts.draw_study(study, results)
+        left, right = figures[0].axes
+        said = {text.get_text(): text.xy for text in right.texts}
+        plt.close(figures[0])
+        return figures[0].get_suptitle(), said, left
 
     folder, _ = trained
     found = results(plan(STUDIES["heads"], folder, 2, changes={"epochs": 1}))
-    assert draw_study(STUDIES["heads"], found).startswith(b"\x89PNG")
+    assert study_charts.draw_study(STUDIES["heads"], found).startswith(b"\x89PNG")
+    title, said, _ = drawn(STUDIES["heads"], found)
+    assert title.endswith("(mean of 2 seeds ± standard deviation)")
+    assert said == {each.label: (each.seconds, each.error) for each in found}
     for result in found:
         result.runs = result.runs[:1]
-    assert draw_study(STUDIES["heads"], found[:1]).startswith(b"\x89PNG")
+    title, said, _ = drawn(STUDIES["heads"], found[:1])
+    assert title.endswith("(one seed, 95 % interval)")
+    assert set(said) == {"with"}
     for result, name in zip(found, ("naive", "short4"), strict=True):
         result.label = name
-    assert draw_study(STUDIES["variants"], found).startswith(b"\x89PNG")
-    assert command.study.get_short_help_str()
+    found[1].runs[0].run.parameters *= 10  # of networks of about one size there is no such axis
+    _, _, left = drawn(STUDIES["variants"], found)
+    rings = [tuple(line.get_ydata()) for line in left.lines if line.get_mfc() == "none"]
+    assert rings[:2] == [(0.15,), (0.15,)]

@@ -216,6 +216,7 @@ REFUSED = [
     ),
     ({"fc__weight": None}, "fc.weight is missing; (classes, features) was needed"),
     ({"fc__weight": np.zeros((0, 1024), np.float32)}, "fc.weight has shape (0, 1024); (classes,"),
+    ({"fc__weight": np.zeros((10**9, 0), np.float32)}, "fc.weight has shape (1000000000, 0); (cl"),
     (
         {"fc__weight": np.zeros((5, 1024), np.float32)},
         "mis-shaped: aux1.fc2.weight has shape (3, 1024), needs (5, 1024)",

@@ -109,6 +109,10 @@ RECIPES = {
         bias_lr=2.0, bias_weight_decay=0.0, schedule="step", gamma=0.96, warmup=0.0,
     ),
     "Adadelta": Recipe(batch_size=3, epochs=2, optimizer="adadelta", lr=1.0, schedule="constant"),
+    "Inception v3's": Recipe(
+        batch_size=2, accumulate=2, epochs=2, optimizer="rmsprop", alpha=0.9, eps=1.0, momentum=0.9,
+        lr=0.045, clip_grad_norm=0.5, schedule="step", gamma=0.94, warmup=0.0, average="ema",
+    ),
     "frozen": Recipe(batch_size=3, epochs=2, batch_norm=True, freeze=("conv*",), average="ema"),
     "scaled": Recipe(batch_size=2, accumulate=2, epochs=2, precision="mixed", average="mean"),
 }  # fmt: skip

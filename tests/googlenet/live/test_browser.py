@@ -14,6 +14,7 @@ from tests.googlenet.test_vitals import pictures, silent, training
 from tests.googlenet.tiny import narrow_networks
 
 often = test_vitals.often
+LONG = "a/very/long/path/" + 40 * "without_a_place_to_break_it"
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
@@ -36,6 +37,7 @@ def folder(tmp_path_factory):
         with Live(run, Server(), FACTS, path, silent, recorder) as live:
             run.run(recorder, live)
             live.note("stuck", "The main head is stuck.")
+            live.note("long", LONG)
             live.note("other", HOSTILE)
             live.end("finished")
     return path
@@ -126,6 +128,8 @@ def test_curves_stand_where_their_numbers_are(report, story):
         }"""
     )
     (a, *_, b), (low, *_, high) = found["ticks"], found["texts"]
+    assert a > b  # down on the screen
+    assert low < high
     values = [low + (y - a) / (b - a) * (high - low) for y in found["points"]]
     expected = [row["loss_logits"] for row in story["curve"]]
     assert values == pytest.approx(expected, abs=0.01 * (high - low))
@@ -162,7 +166,8 @@ def test_samples_and_what_the_network_says(report, story, folder):
 def test_names_and_warnings_are_text(report):
     """No element came of them; what would have run is forbidden besides."""
     warned = report.screen.locator("#messages li").all_text_contents()
-    assert warned == [f"Step 15: {HOSTILE}", "Step 15: The main head is stuck."]
+    said = (HOSTILE, LONG, "The main head is stuck.")
+    assert warned == [f"Step 15: {text}" for text in said]
     assert report.screen.locator("img[src=x]").count() == 0
     assert HOSTILE in report.screen.locator("#samples .name").all_text_contents()
 

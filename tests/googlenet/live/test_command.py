@@ -117,3 +117,11 @@ def test_event_files_are_written(tmp_path):
     pytest.importorskip("tensorboardX")
     run = train(tmp_path / "run", "--tensorboard")
     assert len(list(run.glob("events.out.tfevents.*"))) == 1
+
+
+def test_the_page_says_which_network_it_is(tmp_path):
+    run = train(
+        tmp_path / "run", "--live", "--set", "architecture=inception-v3", "--image-size", "75",
+        "--no-aux-heads", "--batch-size", "8", pictures="8",
+    )  # fmt: skip
+    assert in_report(run)["fixed"]["title"].startswith("Inception v3, ")

@@ -55,7 +55,7 @@ def written(run, folder, warn=silent, recorder=None):
 
 @pytest.mark.usefixtures("often")
 def test_all_of_a_training_is_there(proto, tmp_path):
-    run = training()
+    run = training(average="mean")
     recorder = Recorder(tmp_path, run, silent)
     with written(run, tmp_path, recorder=recorder) as watcher:
         run.run(recorder, watcher)
@@ -63,7 +63,7 @@ def test_all_of_a_training_is_there(proto, tmp_path):
     rows = scalars(found)
     for name in ("main", "4a", "4d"):
         assert [step for step, _ in rows[f"loss/{name}"]] == list(range(1, 16))
-    for name in ("test/loss", "test/accuracy"):
+    for name in ("test/loss", "test/accuracy", "test/loss_averaged", "test/accuracy_averaged"):
         expected = [(5 * row["epoch"], row[name.replace("/", "_")]) for row in run.history]
         np.testing.assert_allclose(rows[name], expected, rtol=1e-6)
     for epoch in run.history:
@@ -85,8 +85,9 @@ def test_a_run_that_goes_on_takes_back_what_did_not_count(proto, tmp_path):
     run = training()
     with written(run, tmp_path) as watcher:
         run.run(StopAfter(run, 7), watcher)
+    state = run.state_dict()  # now: the stream of random numbers is everybody's
     again = training()
-    again.load_state_dict(run.state_dict())
+    again.load_state_dict(state)
     with written(again, tmp_path) as watcher:
         again.run(watcher)
     found = events(proto, tmp_path)

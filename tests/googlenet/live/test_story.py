@@ -160,14 +160,22 @@ def test_a_run_that_goes_on_shows_what_was_before(tmp_path):
     recorder.window = 2
     run.run(StopAfter(run, 7), recorder)
     recorder.write()
+    state = run.state_dict()  # now: the stream of random numbers is everybody's
     again = training()
-    again.load_state_dict(run.state_dict())
+    again.load_state_dict(state)
     watcher = live(again, tmp_path, Recorder(tmp_path, again, silent))
     before = [row["step"] for row in watcher.content["curve"]]
     assert before == [2, 4, 5, 7]
     with watcher:
         again.run(watcher)
-    assert [row["step"] for row in watcher.content["curve"]] == [*before, *range(8, 16)]
+    curve = watcher.content["curve"]
+    assert [row["step"] for row in curve] == [*before, *range(8, 16)]
+    (tmp_path / "alone").mkdir()
+    alone = live(training(), tmp_path / "alone")
+    with alone:
+        alone.training.run(alone)
+    whole = alone.content["curve"]
+    assert [row["loss"] for row in curve[-8:]] == [row["loss"] for row in whole[-8:]]
     assert [row["epoch"] for row in watcher.content["rows"]] == [1, 2, 3]
 
 
