@@ -7,7 +7,7 @@ from examples.microscope import page as pages
 from tests.examples.browser import Page, browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # two at a time cannot be, and other pages start their own
 def started():
     with browser() as running:
         yield running
