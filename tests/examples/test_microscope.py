@@ -182,7 +182,7 @@ def test_sobel_is_sobels(data):
         assert sum(values) == pytest.approx(wanted, abs=1e-5)
 
 
-@pytest.mark.parametrize("module", [export, kernels, pages])
+@pytest.mark.parametrize("module", [export, kernels])
 def test_examples_in_docstrings(module):
     results = doctest.testmod(module)
     assert results.attempted
