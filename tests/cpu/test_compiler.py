@@ -149,7 +149,10 @@ FORKED = """
 import os
 import minigrad
 from numba.core.bytecode import FunctionIdentity
-print(os.fork() == 0, FunctionIdentity.from_function(lambda: 0).unique_id, flush=True)
+child = os.fork()
+if child:
+    os.waitpid(child, 0)  # or both would write into the same line
+print(FunctionIdentity.from_function(lambda: 0).unique_id, flush=True)
 """
 
 
@@ -159,8 +162,8 @@ def test_neither_do_processes_that_were_forked():
     said = subprocess.run(
         [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert sorted(said[::2]) == ["False", "True"]
-    assert said[1] != said[3]
+    assert len(said) == 2
+    assert len(set(said)) == 2
 
 
 NAMES_ONLY = """
