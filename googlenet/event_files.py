@@ -21,6 +21,7 @@ from typing import Any
 
 from googlenet.attempts import Attempts
 from googlenet.labels import Warn
+from googlenet.run_folder import EVENTS
 from googlenet.train import HEADS, Metrics, RunningMean, Training
 from googlenet.vitals import Recorder
 from googlenet.windows import Points
@@ -68,7 +69,7 @@ class EventFiles:
         self.training, self.recorder = training, recorder
         self._trying = Attempts(warn, "tensorboard", "Nothing more is written for TensorBoard")
         self._event, self._summary = event_pb2, summary
-        before = len(list(folder.glob("events.out.tfevents.*")))  # of an earlier part
+        before = len(list(folder.glob(EVENTS)))  # of an earlier part
         self._open = lambda: event_file_writer.EventsWriter(str(folder / "events"), f".{before}")
         self._writer: Any = None
         self.points = Points(training)

@@ -19,10 +19,10 @@ from googlenet.commands.errors import FAILURE, STOPPED, Usage
 from googlenet.event_files import EventFiles, check_installed
 from googlenet.finetuning import take_over
 from googlenet.health import Health
-from googlenet.live import REPORT, Live, Server
+from googlenet.live import Live, Server
 from googlenet.log import Log
 from googlenet.recipes import Recipe, differences, written
-from googlenet.run_folder import CHECKPOINT, Model, RunFolder, network
+from googlenet.run_folder import CHECKPOINT, REPORT, Model, RunFolder, network
 from googlenet.train import Training, Watcher
 from googlenet.vitals import Recorder
 from minigrad.data import ImageError, OpenedDataset

@@ -15,6 +15,6 @@ it goes on, and stays below 1 % of the time: the more an answer takes, the rarer
 """
 
 from googlenet.live.server import Server
-from googlenet.live.story import REPORT, Live
+from googlenet.live.story import Live
 
-__all__ = ["REPORT", "Live", "Server"]
+__all__ = ["Live", "Server"]

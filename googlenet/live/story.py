@@ -11,13 +11,13 @@ from googlenet.live.pace import Pace
 from googlenet.live.page import page, report
 from googlenet.live.samples import Samples
 from googlenet.live.server import Server
+from googlenet.run_folder import REPORT
 from googlenet.sentences import finite, sentence
 from googlenet.train import HEADS, Metrics, RunningMean, Training
 from googlenet.vitals import Recorder
 from googlenet.windows import Points
 from minigrad import checkpoint
 
-REPORT = "report.html"
 MOST_POINTS = 300  # of the curves
 MOST_MESSAGES = 50
 ASKING, TELLING = 0.004, 0.002  # shares of the time: for answers to samples, for all the rest

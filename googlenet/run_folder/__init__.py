@@ -5,6 +5,8 @@ A run folder holds
 - ``config.json``: the recipe, the data, and what it ran on;
 - ``metrics.csv``, ``curves.png``: the figures of every epoch, and a picture of them;
 - ``vitals.json``: what was recorded inside the network, see `googlenet.vitals`;
+- ``report.html``, ``events.out.tfevents.*``: if somebody watched, see `googlenet.live` and
+  `googlenet.event_files`;
 - ``checkpoint.safetensors``: while the run is not finished, all that it takes to go on;
 - ``model.safetensors``: when it is, the weights, and all that it takes to use them;
 - ``averaged.safetensors``: if its recipe wants them, the same with averaged weights. A file of its
@@ -21,9 +23,11 @@ from googlenet.run_folder.folder import (
     CHECKPOINT,
     CONFIG,
     CURVES,
+    EVENTS,
     LOCK,
     METRICS,
     MODEL,
+    REPORT,
     RunFolder,
 )
 from googlenet.run_folder.models import Model, load_model, network, save_model
@@ -34,9 +38,11 @@ __all__ = [
     "CHECKPOINT",
     "CONFIG",
     "CURVES",
+    "EVENTS",
     "LOCK",
     "METRICS",
     "MODEL",
+    "REPORT",
     "Model",
     "RunFolder",
     "load_model",

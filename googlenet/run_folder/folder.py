@@ -27,6 +27,7 @@ VERSIONED = ("minigrad-googlenet", "numpy", "numba")
 CONFIG, METRICS, CURVES = "config.json", "metrics.csv", "curves.png"
 CHECKPOINT, MODEL, LOCK = "checkpoint.safetensors", "model.safetensors", ".lock"
 AVERAGED = "averaged.safetensors"
+REPORT, EVENTS = "report.html", "events.out.tfevents.*"  # of who watched
 ASKED = ("data", "test_data", "channels")  # by which a run opens its pictures again
 PATHS = ("test_data", "class_names", "finetune")  # of what was asked for: text, or nothing
 
@@ -103,7 +104,8 @@ class RunFolder:
         if any((self.path / name).exists() for name in (METRICS, CHECKPOINT, MODEL)):
             return
         self.close()
-        (self.path / CONFIG).unlink(missing_ok=True)
+        for written in (self.path / CONFIG, self.path / REPORT, *self.path.glob(EVENTS)):
+            written.unlink(missing_ok=True)
         if not any(self.path.iterdir()):
             self.path.rmdir()
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from googlenet.live import REPORT, Live, Server
+from googlenet.live import Live, Server
+from googlenet.run_folder import REPORT
 from googlenet.vitals import Recorder
 from minigrad.data import ArrayDataset
 from tests.examples.browser import Page, browser

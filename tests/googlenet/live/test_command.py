@@ -4,11 +4,13 @@ import json
 import re
 import socket
 import urllib.request
+from importlib.util import find_spec
 
 import pytest
 
 from googlenet.commands import session as module
-from googlenet.live import REPORT, Live
+from googlenet.live import Live, Server
+from googlenet.run_folder import REPORT
 from tests.googlenet.live.test_story import in_report
 from tests.googlenet.tiny import call, tiny, train  # noqa: F401 (a fixture)
 
@@ -83,15 +85,31 @@ def test_a_run_that_was_stopped_goes_on_with_a_page(tmp_path):
     assert in_report(run)["story"]["state"] == "finished"
 
 
-def test_an_error_is_told_on_the_page(tmp_path, monkeypatch):
-    def broken(self, *told):
-        raise ValueError("something went wrong")
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_an_error_is_told_on_the_page(tmp_path, monkeypatch, epochs):
+    """Where nothing was learned before it, no folder is left, and browsers have been told."""
+    over, told = [], []
+    close = Server.close
 
-    monkeypatch.setattr(module.Health, "step", broken)
-    done = call("train", "--live", "--pictures", "64", "--run", tmp_path / "run")
+    def step(self, *what):
+        if len(over) == epochs:
+            raise ValueError("something went wrong")
+
+    def closing(self):
+        told.append(json.loads(self.told()[0]))
+        close(self)
+
+    monkeypatch.setattr(module.Health, "step", step)
+    monkeypatch.setattr(module.Health, "epoch", lambda self, metrics: over.append(metrics))
+    monkeypatch.setattr(Server, "close", closing)
+    options = ["--tensorboard"] if find_spec("tensorboardX") else []
+    run = tmp_path / "run"
+    done = call("train", "--live", *options, "--pictures", "64", "--run", run)
     assert done.code == 1
-    story = in_report(tmp_path / "run")["story"]
-    assert (story["state"], story["error"]) == ("failed", "something went wrong")
+    assert [(s["state"], s["error"]) for s in told] == [("failed", "something went wrong")]
+    assert run.exists() == (epochs > 0)
+    if epochs:
+        assert in_report(run)["story"]["state"] == "failed"
 
 
 def test_warnings_are_told_on_the_page(tmp_path, monkeypatch):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import minigrad
-from googlenet.live import REPORT, Live, Server, samples
+from googlenet.live import Live, Server, samples
 from googlenet.live import story as module
 from googlenet.live.pace import Pace
 from googlenet.live.samples import Samples, choose
 from googlenet.live.story import MOST_MESSAGES, thinned
+from googlenet.run_folder import REPORT
 from googlenet.vitals import Recorder
 from minigrad.data import ArrayDataset, ImageError
 from tests.googlenet.test_resume import StopAfter
