@@ -15,6 +15,7 @@ from googlenet.commands.errors import Usage, usage
 from googlenet.evaluation import PROTOCOLS
 from googlenet.recipes import PRECISIONS
 from googlenet.run_folder import CONFIG, MODEL, Model, load_model
+from googlenet.sentences import finite
 
 
 class RunPath(click.Path):
@@ -155,7 +156,7 @@ def json_text(content: Any, **how: Any) -> str:
     >>> json_text({"loss": float("nan")})
     '{"loss": null}'
     """
-    return json.dumps(json.loads(json.dumps(content), parse_constant=lambda name: None), **how)
+    return json.dumps(finite(content), **how)
 
 
 def device_named(name: str) -> str:

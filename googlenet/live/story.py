@@ -21,7 +21,6 @@ from minigrad import checkpoint
 MOST_POINTS = 300  # of the curves
 MOST_MESSAGES = 50
 ASKING, TELLING = 0.004, 0.002  # shares of the time: for answers to samples, for all the rest
-STATES = ("training", "finished", "stopped", "failed")
 
 
 class Live:
@@ -35,7 +34,7 @@ class Live:
     server : Server
         Is closed at the end.
     facts : dict
-        What does not change: "title", "run", "data", "recipe": text.
+        What does not change: "title", "run" and "recipe", text.
     folder : Path
         Of the run, for ``report.html``.
     warn : callable

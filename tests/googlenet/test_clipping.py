@@ -1,7 +1,6 @@
 """Gradients cut to a norm, as the recipe of Inception v3 asks for."""
 
 import dataclasses
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from googlenet import step as step_module
 from googlenet.optimization import optimizer_for
 from googlenet.recipes import RECIPES, Recipe
 from minigrad import tensor
-from tests.googlenet.test_training_recipes import a_step, training
+from tests.googlenet.test_training_recipes import PLAIN, a_step, batches_of, training
 from tests.googlenet.tiny import tiny  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -21,17 +20,9 @@ pytestmark = pytest.mark.usefixtures("tiny")
 def test_gradients_are_cut_to_their_norm_together(sizes, monkeypatch):
     """Of a step of SGD with rate 1 the change is the gradient; its direction stays."""
     monkeypatch.setattr(step_module, "in_precision", lambda images, precision: images)
-    recipe = Recipe(
-        optimizer="sgd", lr=1.0, schedule="constant", warmup=0.0, dropout=0.0, aux_dropout=0.0,
-        epochs=1,
-    )  # fmt: skip
-    rng = np.random.default_rng(0)
-    images, labels = rng.standard_normal((12, 1, 32, 32)), rng.integers(0, 3, 12)
-    edges = np.cumsum((0, *sizes))
-    batches = [(tensor(images[a:b]), tensor(labels[a:b])) for a, b in pairwise(edges)]
 
     def moved(norm):
-        before, after = a_step(dataclasses.replace(recipe, clip_grad_norm=norm), batches)
+        before, after = a_step(dataclasses.replace(PLAIN, clip_grad_norm=norm), batches_of(*sizes))
         return np.concatenate([(after[n] - before[n]).ravel() for n in before])
 
     free = moved(0.0)

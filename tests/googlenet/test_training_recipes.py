@@ -39,6 +39,20 @@ def training(recipe, data=None, **options):
 # -- accumulation --------------------------------------------------------------------------------
 
 
+# Of a step by it the change is the gradient.
+PLAIN = Recipe(
+    optimizer="sgd", lr=1.0, schedule="constant", warmup=0.0, dropout=0.0, aux_dropout=0.0, epochs=1
+)
+
+
+def batches_of(*sizes):
+    """Draw twelve pictures, always the same, in batches of these sizes."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.standard_normal((12, 1, 32, 32)), rng.integers(0, 3, 12)
+    edges = np.cumsum((0, *sizes))
+    return [(tensor(images[a:b]), tensor(labels[a:b])) for a, b in pairwise(edges)]
+
+
 def a_step(recipe, batches):
     """Take one step of SGD in float64; return the parameters before and after."""
     minigrad.manual_seed(1)
@@ -54,16 +68,8 @@ def a_step(recipe, batches):
 def test_batches_of_a_step_are_one_large_batch(sizes, monkeypatch):
     """The gradients, heads included, in a network without batch normalisation."""
     monkeypatch.setattr(step_module, "in_precision", lambda images, precision: images)
-    recipe = Recipe(
-        optimizer="sgd", lr=1.0, schedule="constant", warmup=0.0, dropout=0.0, aux_dropout=0.0,
-        epochs=1,
-    )  # fmt: skip
-    rng = np.random.default_rng(0)
-    images, labels = rng.standard_normal((12, 1, 32, 32)), rng.integers(0, 3, 12)
-    edges = np.cumsum((0, *sizes))
-    parts = [slice(*pair) for pair in pairwise(edges)]
-    before, one = a_step(recipe, [(tensor(images), tensor(labels))])
-    _, several = a_step(recipe, [(tensor(images[p]), tensor(labels[p])) for p in parts])
+    before, one = a_step(PLAIN, batches_of(12))
+    _, several = a_step(PLAIN, batches_of(*sizes))
     moved = 0
     for name, array in one.items():
         change = array - before[name]
